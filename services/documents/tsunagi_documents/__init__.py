@@ -1,0 +1,1 @@
+"""Documents: Word and PDF into object storage, and reading them."""

@@ -1,0 +1,1 @@
+"""Intake: forms, cases, consents, and the audience of each form."""

@@ -1,0 +1,1 @@
+"""Notify: agencies are told, and their receipt is known."""

@@ -1,0 +1,1 @@
+"""Plain data that crosses between services: events, streams, audience, profile."""

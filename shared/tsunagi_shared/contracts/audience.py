@@ -1,0 +1,51 @@
+"""Who may get what comes of a form, and on what basis (the audience that intake computes and documents enforces)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import msgspec
+
+
+class View(enum.StrEnum):
+    """How much of a form a document shows. The cut is made before the template sees the data."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+    OWN_ALLOCATION = "own_allocation"
+    OWN_ITEM = "own_item"
+    MINIMAL = "minimal"
+
+
+class BasisKind(enum.StrEnum):
+    """Why an agency may read. Each kind is one sentence of the rule on the audience (docs/rules.md)."""
+
+    ORIGIN = "origin"
+    PROVIDER = "provider"
+    RESPONSIBLE_SECTION = "responsible_section"
+    CONSENT = "consent"
+    SITTING = "sitting"
+    LEGAL_DUTY = "legal_duty"
+    EMERGENCY = "emergency"
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """The ground of one entry: its kind and the record it rests on (`consent/<id>`, `referral/<id>`, a body's id)."""
+
+    kind: BasisKind
+    ref: str = ""
+
+
+class AudienceEntry(msgspec.Struct, frozen=True):
+    """One agency that may read, the view it may read, and until when (a Japanese date, inclusive; None: open)."""
+
+    agency: str
+    basis: Basis
+    view: View
+    members: tuple[str, ...] = ()  # empty: all staff of the agency
+    until: dt.date | None = None
+
+    def live_on(self, day: dt.date) -> bool:
+        """Whether the basis still holds on that Japanese date."""
+        return self.until is None or day <= self.until
