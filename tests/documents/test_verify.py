@@ -1,0 +1,103 @@
+"""`tsunagi-documents verify`: damaged and lost files are told, what belongs to no document is told and taken away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local.servers import ObjectStore
+from tests.documents.running_service import referral, running_service, settings_in
+from tsunagi_documents.__main__ import main
+from tsunagi_documents.objects import Bucket
+from tsunagi_documents.tables import files
+from tsunagi_documents.verify import Findings, report, verify_with
+from tsunagi_shared import clock
+from tsunagi_shared.settings import Settings, variable_of
+
+ORPHAN = "referral_sheet/00000000-0000-0000-0000-000000000000/1/0123.docx"
+
+
+@pytest.fixture
+async def own_store(tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    """An object store for one test: what others left in theirs would be orphans here."""
+    server = ObjectStore(tmp_path / "store")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+def later(folder: Path, seconds: int) -> None:
+    """Move the clock on."""
+    file = folder / "clock"
+    file.write_text(str(seconds))
+    clock.follow(file)
+
+
+async def test_verify_finds_what_is_wrong_and_removes_old_orphans_only(tmp_path: Path, own_store: ObjectStore) -> None:
+    """Sound, then one file changed, one lost and one that nobody knows: younger than an hour it stays, older it goes."""
+    settings = settings_in(tmp_path, own_store)
+    async with running_service(tmp_path, own_store) as service:
+        await service.stored(referral())
+        assert report(await verify_with(settings)) == "ファイル 3 件を確かめました。\n異常はありません。"
+        bucket: Bucket = service.runtime.parts.own
+        keys = [row["key"] for row in await service.rows(files)]
+        await bucket.put(keys[0], b"changed", "application/octet-stream")
+        await bucket.remove(keys[1])
+        await bucket.put(ORPHAN, b"nobody's", "application/octet-stream")
+        found = await verify_with(settings, remove=True)
+        assert (found.damaged, found.missing, found.orphans) == ([keys[0]], [keys[1]], [])
+        try:
+            later(tmp_path, 7200)
+            assert (await verify_with(settings)).orphans == [ORPHAN]
+            removed = await verify_with(settings, remove=True)
+            assert removed.removed == [ORPHAN]
+            assert (await verify_with(settings)).orphans == []
+        finally:
+            clock.follow(None)
+        assert not removed.sound
+        assert ORPHAN in report(removed)
+
+
+async def test_the_command_says_it_in_japanese_and_with_its_exit_status(
+    tmp_path: Path, own_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """0 when all is sound, 1 with a sentence when settings or the bucket fail."""
+    settings = settings_in(tmp_path, own_store)
+    for name, value in environment_of(settings).items():
+        monkeypatch.setenv(name, value)
+    assert await asyncio.to_thread(main, ["verify"]) == 1
+    assert "データベースのファイルがありません" in capsys.readouterr().err
+    async with running_service(tmp_path, own_store) as service:
+        await service.stored(referral())
+    assert await asyncio.to_thread(main, ["verify"]) == 0
+    assert "異常はありません" in capsys.readouterr().out
+    await own_store.stop()
+    assert await asyncio.to_thread(main, ["verify"]) == 1
+    assert "つながりません" in capsys.readouterr().err
+    monkeypatch.setenv("TSUNAGI_S3_BUCKETT", "x")
+    assert await asyncio.to_thread(main, ["verify"]) == 1
+    assert "TSUNAGI_S3_BUCKETT" in capsys.readouterr().err
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment that gives these settings."""
+    assert not [name for name in os.environ if name.startswith("TSUNAGI_")]
+    values: dict[str, Any] = msgspec.structs.asdict(settings)
+    return {
+        variable_of(name): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if value is not None and value != ""
+    }
+
+
+def test_a_removed_orphan_leaves_nothing_to_look_after() -> None:
+    """Only what is still wrong makes the command fail."""
+    assert Findings(orphans=["a"], removed=["a"]).sound
+    assert not Findings(orphans=["a"]).sound
+    assert not Findings(missing=["a"]).sound
