@@ -1,0 +1,61 @@
+"""The tables of notify. No column holds anything a resident's form says: numbers, kinds, agencies, staff, moments.
+
+Times are UTC microseconds, dates ISO text, flags 0 or 1.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+deliveries = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),  # UUIDv5 of document, version, agency and channel
+    sa.Column("document_id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("agency", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),  # inbox | email
+    sa.Column("state", sa.Text, nullable=False),  # waiting | sent | failed
+    sa.Column("code", sa.Text, nullable=False),  # why it failed, or what to know about a sent one
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("settled", sa.Integer, nullable=False),  # inbox: acknowledged or said to be misdelivered
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("view", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("case_number", sa.Text, nullable=False),
+    sa.Column("page", sa.Text, nullable=False),  # address that opens the document
+    sa.Column("urgency", sa.Text, nullable=False),
+    sa.Column("reply_by", sa.Text, nullable=False),  # ISO date or empty
+    sa.Column("support_meeting_only", sa.Integer, nullable=False),
+    sa.Column("announced_at", sa.BigInteger, nullable=False),  # when documents published it
+    sa.Column("ended_at", sa.BigInteger, nullable=True),  # when it was sent or given up
+    sa.Column("document_revision", sa.Integer, nullable=False),  # of the event the row was last written from
+    sa.Column("revision", sa.Integer, nullable=False),  # of the last event about this delivery
+    sa.UniqueConstraint("document_id", "version", "agency", "channel", name="deliveries_once"),
+    sa.Index("deliveries_inbox", "agency", "channel", "state", "announced_at", "id"),
+    sa.Index("deliveries_open", "agency", "channel", "state", "settled", "announced_at", "id"),
+    sa.Index("deliveries_state", "state", "announced_at", "id"),
+    sa.Index("deliveries_announced", "announced_at", "id"),
+)
+
+receipts = sa.Table(
+    "receipts",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),  # UUIDv5 of document, version and agency: all channels share it
+    sa.Column("document_id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("agency", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=True),  # the first opening, told by documents
+    sa.Column("opened_name", sa.Text, nullable=False),
+    sa.Column("acknowledged_at", sa.BigInteger, nullable=True),
+    sa.Column("acknowledged_user", sa.Text, nullable=False),
+    sa.Column("acknowledged_name", sa.Text, nullable=False),
+    sa.Column("misdelivered_at", sa.BigInteger, nullable=True),
+    sa.Column("misdelivered_user", sa.Text, nullable=False),
+    sa.Column("misdelivered_name", sa.Text, nullable=False),
+    sa.Column("misdelivered_code", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),  # of the last event about this receipt
+    sa.UniqueConstraint("document_id", "version", "agency", name="receipts_once"),
+)
