@@ -19,7 +19,7 @@ import msgspec
 from nats.errors import Error as NatsError
 
 from deploy.hub import keys
-from deploy.hub.configuration import HubSettings, write_hub
+from deploy.hub.configuration import CONFIGURATION_FILE, HubSettings, write_hub
 from deploy.hub.provision import provision, signed_in
 from tsunagi_shared.contracts.streams import SERVICES, STREAMS
 
@@ -28,10 +28,17 @@ def _write(folder: Path, settings_file: Path | None) -> None:
     settings = HubSettings()
     if settings_file is not None:
         settings = msgspec.toml.decode(settings_file.read_bytes(), type=HubSettings)
+    earlier = folder / CONFIGURATION_FILE
+    before = earlier.read_text(encoding="utf-8") if earlier.exists() else None
     configuration = write_hub(folder, settings)
     program = shutil.which("nats-server", path=sysconfig.get_path("scripts")) or shutil.which("nats-server")
     if program is not None:
-        subprocess.run([program, "-c", str(configuration), "-t"], check=True, capture_output=True)
+        try:
+            subprocess.run([program, "-c", str(configuration), "-t"], check=True, capture_output=True)
+        except subprocess.CalledProcessError:
+            if before is not None:  # the hub's next start still finds what it ran with
+                keys.write_private(configuration, before)
+            raise
     print(f"設定を書き出しました：{configuration}")
     for service in SERVICES:
         if service not in settings.public_keys:

@@ -44,6 +44,11 @@ NEEDS = (
     POPPLER,
 )
 BROWSER = Need("chromium", "画面の確認（Chromium）", programs=("chromium", "chromium-browser", "google-chrome"))
+TEST_NEEDS = (
+    BROWSER,
+    Need("systemd", "起動の設定の検査（systemd-analyze）", programs=("systemd-analyze",)),
+    Need("curl", "説明書のコマンドの確認（curl）", programs=("curl",)),
+)
 VENV = Need("python3-venv", "Pythonの仮想環境")
 
 
@@ -109,7 +114,7 @@ def _needs_outside_debian(*, with_browser: bool) -> list[Need]:
     )
     needs = [Need("libreoffice", "PDFの作成（LibreOffice Writer）", programs=("soffice",)), POPPLER]
     needs += [Need(name, f"{name}フォント") for name in ("IPAex", "IPAmj", "Noto Sans CJK") if name not in fonts]
-    return [*needs, BROWSER] if with_browser else needs
+    return [*needs, *TEST_NEEDS] if with_browser else needs
 
 
 def install_system_packages(*, with_browser: bool) -> None:
@@ -121,7 +126,7 @@ def install_system_packages(*, with_browser: bool) -> None:
             names = "\n".join(f"  ・{need.purpose}" for need in missing)
             raise CannotInstallError(f"次のものを入れてから、もう一度実行してください。\n{names}")
         return
-    needs = [*NEEDS, BROWSER] if with_browser else [*NEEDS]
+    needs = [*NEEDS, *TEST_NEEDS] if with_browser else [*NEEDS]
     if not _quiet(sys.executable, "-c", "import ensurepip, venv"):
         needs.append(VENV)
     missing = missing_needs(needs, debian=True)
@@ -185,7 +190,9 @@ def install_python_packages() -> None:
 def main() -> int:
     """0 when everything is there; 1 with one plain sentence when something has to be done by hand."""
     parser = argparse.ArgumentParser(description="実行に必要なものを入れます。")
-    parser.add_argument("--with-browser", action="store_true", help="画面のテストに使うChromiumも入れます")
+    parser.add_argument(
+        "--with-browser", action="store_true", help="テストに使うもの（Chromium、systemd、curl）も入れます"
+    )
     chosen = parser.parse_args()
     with LOCK.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of make at once install once
