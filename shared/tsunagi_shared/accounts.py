@@ -154,31 +154,35 @@ class Accounts:
 
     def sign_in(self, user: str, password: str) -> str:
         """Check the password (slow on purpose: call it in a thread) and open a session; returns the session's secret."""
-        row = self._one("SELECT password, locked_until, disabled FROM users WHERE id = ?", user)
-        stored = row["password"] if row is not None else _NOBODY
-        with _two_at_a_time:
+        with _two_at_a_time:  # looked up and counted inside, so that many guesses at once cannot outrun the lock
+            row = self._one("SELECT password, locked_until, disabled FROM users WHERE id = ?", user)
+            stored = row["password"] if row is not None else _NOBODY
             try:
                 right = bool(_hasher.verify(stored, password))
             except argon2.exceptions.VerificationError:
                 right = False
-        if row is None or row["disabled"] or row["locked_until"] > clock.now_us():
-            raise SignInRefused
-        if not right:
-            self._change(
-                "UPDATE users SET failures = failures + 1,"
-                " locked_until = CASE WHEN failures + 1 >= ? THEN ? ELSE locked_until END WHERE id = ?",
-                FAILURES_ALLOWED,
-                clock.now_us() + LOCK_SECONDS * _US,
-                user,
-            )
-            raise SignInRefused
+            if row is None or row["disabled"] or row["locked_until"] > clock.now_us():
+                raise SignInRefused
+            if not right:
+                self._count_failure(user)
+                raise SignInRefused
         self._change("UPDATE users SET failures = 0, locked_until = 0 WHERE id = ?", user)
         posts = self.posts(user)
         if not posts:
             raise SignInRefused
         return self._open_session(user, posts[0].agency)
 
-    def _open_session(self, user: str, agency: str) -> str:
+    def _count_failure(self, user: str) -> None:
+        # counted from nothing again once the lock has been set: ten in a row lock, not the first after a lock
+        self._change(
+            "UPDATE users SET locked_until = CASE WHEN failures + 1 >= ?1 THEN ?2 ELSE locked_until END,"
+            " failures = CASE WHEN failures + 1 >= ?1 THEN 0 ELSE failures + 1 END WHERE id = ?3",
+            FAILURES_ALLOWED,
+            clock.now_us() + LOCK_SECONDS * _US,
+            user,
+        )
+
+    def _open_session(self, user: str, agency: str, begun_at: int | None = None) -> str:
         token, moment = secrets.token_urlsafe(32), clock.now_us()
         self._change("DELETE FROM sessions WHERE created_at < ?", moment - ABSOLUTE_SECONDS * _US)
         self._change(
@@ -187,24 +191,28 @@ class Accounts:
             user,
             agency,
             secrets.token_urlsafe(24),
-            moment,
+            begun_at or moment,
             moment,
         )
         return token
 
     def act_for(self, token: str, agency: str) -> str:
-        """Go on under another of the person's posts, in a new session; AccountError when they hold none there."""
-        row = self._one("SELECT user FROM sessions WHERE id = ?", _hash(token))
+        """Go on under another of the person's posts, in a new session that ends when the old one would have.
+
+        AccountError when they hold no post there.
+        """
+        row = self._one("SELECT user, created_at FROM sessions WHERE id = ?", _hash(token))
         if row is None or agency not in {post.agency for post in self.posts(row["user"])}:
             raise AccountError("その機関での役職はありません。")
         self.sign_out(token)
-        return self._open_session(row["user"], agency)
+        return self._open_session(row["user"], agency, row["created_at"])
 
     def session(self, token: str) -> Principal | None:
         """Who holds this session, or None when it is unknown, idle for too long, too old, or the account is disabled."""
         row = self._one(
             "SELECT s.id, s.user, s.agency, s.csrf, s.created_at, s.seen_at, u.name, p.roles"
-            " FROM sessions s JOIN users u ON u.id = s.user JOIN posts p ON p.user = s.user AND p.agency = s.agency WHERE s.id = ? AND u.disabled = 0",
+            " FROM sessions s JOIN users u ON u.id = s.user JOIN posts p ON p.user = s.user AND p.agency = s.agency"
+            " WHERE s.id = ? AND u.disabled = 0",
             _hash(token),
         )
         if row is None:

@@ -7,7 +7,7 @@ session's token besides. Keys are not sent by browsers, so neither applies to th
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from litestar import Request
 from litestar.connection import ASGIConnection
@@ -19,7 +19,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from tsunagi_shared.accounts import Accounts, Principal
 from tsunagi_shared.problems import Refusal
 
-Guard = Callable[[ASGIConnection, BaseRouteHandler], None]  # type: ignore[type-arg]
+# Coroutines, though they wait for nothing: Litestar sends a plain guard through a thread, which costs more than the check
+Guard = Callable[[ASGIConnection, BaseRouteHandler], Awaitable[None]]  # type: ignore[type-arg]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 TOKEN_FIELD = "_csrf"  # noqa: S105 - the name of a form field
 
@@ -86,12 +87,12 @@ def _check_caller(connection: ASGIConnection) -> Principal:  # type: ignore[type
     return principal
 
 
-def staff(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def staff(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Guard: anyone with an account or a key; what they may see is decided by the route's own query."""
     _check_caller(connection)
 
 
-def person(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def person(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Guard: a named person who signed in, never a machine."""
     if _check_caller(connection).via != "session":
         raise PermissionDeniedException
@@ -100,7 +101,7 @@ def person(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ig
 def roles(*allowed: str, scope: str = "") -> Guard:
     """Guard: a person with one of the roles, or a key with the scope."""
 
-    def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    async def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
         principal = _check_caller(connection)
         permitted = scope in principal.scopes if principal.via == "key" else not principal.roles.isdisjoint(allowed)
         if not permitted:
@@ -111,12 +112,13 @@ def roles(*allowed: str, scope: str = "") -> Guard:
 
 def late(guard: Guard) -> Guard:
     """Guard: as `guard`, but lets a posted page through after its session ended, so that its route can ask to sign in and
-    give everything typed back. The route must treat a missing principal as refused."""
+    give everything typed back. The route must treat a missing principal as refused. Another site's page is not let through:
+    what it sent would come back as if the person had typed it."""
 
-    def admit(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    async def admit(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
         form = connection.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        if not (form and connection.scope.get("user") is None):
-            guard(connection, handler)
+        if not (form and connection.scope.get("user") is None and is_own_request(connection)):
+            await guard(connection, handler)
 
     return admit
 

@@ -93,8 +93,9 @@ class Bus:
                     disconnected_cb=self._on_disconnect,
                     reconnected_cb=self._on_connect,
                 )
-            except (OSError, nats.errors.Error) as error:
-                self._say("bus-unreachable", f"ハブにつながりません（アカウント {self.account}: {error}）。")
+            except Exception as error:  # noqa: BLE001 - also a seed that is missing or none: told, and tried again
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                self._say("bus-unreachable", f"ハブにつながりません（アカウント {self.account}: {reason}）。")
                 await asyncio.sleep(1)
             else:
                 self._js = self._client.jetstream(prefix=API_PREFIX, timeout=PUBLISH_SECONDS)
@@ -119,6 +120,9 @@ class Bus:
             )
         elif "permissions violation" in str(error).lower():
             self._say("bus-refused", f"アカウント {self.account} にこの操作の権限がありません（{error}）。")
+        elif isinstance(error, OSError) and not self._client.is_connected:
+            # the client itself tries for ever and tells of each failure here
+            self._say("bus-unreachable", f"ハブにつながりません（アカウント {self.account}: {error}）。")
 
     def _say(self, event: str, sentence: str) -> None:
         if sentence != self.problem:

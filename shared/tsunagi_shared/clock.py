@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from pathlib import Path
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 JST = dt.timezone(dt.timedelta(hours=9), "JST")  # Japan keeps no summer time
 
 
@@ -31,6 +32,8 @@ def _shift_us() -> int:
             _Shift.microseconds = int(_Shift.path.read_text()) * 1_000_000
         except FileNotFoundError:
             _Shift.microseconds = 0
+        except ValueError:
+            pass  # it is just being written: the next look finds it whole
     return _Shift.microseconds
 
 
@@ -46,12 +49,12 @@ def now() -> dt.datetime:
 
 def moment_of(microseconds: int) -> dt.datetime:
     """Stored microseconds as an aware datetime in UTC."""
-    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)
+    return _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
 def microseconds_of(moment: dt.datetime) -> int:
     """An aware datetime as UTC microseconds."""
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def japanese_date(microseconds: int) -> dt.date:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tsunagi_shared import clock, inbox
 from tsunagi_shared.accounts import AccountError, Accounts, Post
-from tsunagi_shared.contracts.profile import ProfileError, load_profile
+from tsunagi_shared.contracts.profile import ProfileError, Role, load_profile
 from tsunagi_shared.contracts.streams import STREAMS
 from tsunagi_shared.database import Database
 from tsunagi_shared.service import PLUMBING_MIGRATIONS, Service, build_runtime, serve
@@ -112,12 +112,17 @@ def _accounts(settings: Settings, options: argparse.Namespace) -> None:
     accounts = Accounts(settings.accounts, secret(settings.secret_file))
     if options.action == "add":
         profile = load_profile(settings.profile)
-        posts = []
+        posts: list[Post] = []
         for text in options.post:
             agency, _, roles = text.partition(":")
             if agency not in profile.agency_names:
                 raise AccountError(f"機関 {agency} はプロファイルにありません。")
-            posts.append(Post(agency, tuple(roles.split(","))))
+            if agency in {post.agency for post in posts}:
+                raise AccountError(f"機関 {agency} が2回あります。役割はコンマで並べてください。")
+            wanted = tuple(roles.split(","))
+            if unknown := [role for role in wanted if role not in set(Role)]:
+                raise AccountError(f"役割 {unknown[0]} はありません。使えるのは {'、'.join(Role)} です。")
+            posts.append(Post(agency, wanted))
         print(f"{options.user} のパスワード: {accounts.add_user(options.user, options.name, posts)}")
     elif options.action == "disable":
         accounts.disable_user(options.user)
@@ -187,11 +192,11 @@ def _backup(settings: Settings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in (settings.database, settings.accounts):
         copy = folder / path.name
+        copy.touch(mode=0o600)
         source, target = sqlite3.connect(f"file:{path}?mode=ro", uri=True), sqlite3.connect(copy)
         with source, target:
             source.backup(target)
         answer = target.execute("PRAGMA integrity_check").fetchone()[0]
         source.close()
         target.close()
-        copy.chmod(0o600)
         print(f"{copy.name}: 写しを作りました（検査: {answer}）。")

@@ -26,6 +26,15 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 BATCH = 256
 QUEUE = 1000  # pieces of work waiting; beyond it the caller is told to come again
 READERS = 4
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit is on disk when it is answered
+    "foreign_keys = ON",
+    "busy_timeout = 30000",
+    "secure_delete = ON",  # sent events and finished jobs name people: what is deleted is overwritten in the file
+    "cache_size = -32768",  # 32 MiB a connection: the indexes' ends stay in memory
+    "wal_autocheckpoint = 4000",  # pages: copying back costs as much for many commits as for few
+)
 _WAKE = "wake"
 
 # Tables that every service has: outbox, inbox, jobs, dead letters, audit, idempotency.
@@ -33,7 +42,7 @@ PLUMBING = sa.MetaData()
 
 
 class Busy(Exception):
-    """More writes are waiting than the limit. Nothing was stored; come again."""
+    """More writes are waiting than the limit, or the database is being closed. Nothing was stored; come again."""
 
 
 class Statement:
@@ -55,6 +64,13 @@ class Statement:
         cursor = connection.connection.cursor()
         cursor.execute(self._sql, {**self._literals, **parameters} if self._literals else parameters)
         return cursor
+
+    def many(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        """Run the statement once for each row, in one call of the driver."""
+        if rows:
+            cursor = self.run(connection, **rows[0])
+            cursor.executemany(self._sql, rows[1:])
+            cursor.close()
 
     def first(self, connection: Connection, **parameters: Any) -> tuple[Any, ...] | None:
         """The first row, or None."""
@@ -101,6 +117,7 @@ class Database:
         self._engine = _engine(path)
         self._queue: queue.Queue[_Work[Any] | None] = queue.Queue(QUEUE)
         self._writer: threading.Thread | None = None
+        self._closing = False
         self._readers = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._local = threading.local()
         self._read_connections: list[Connection] = []
@@ -110,6 +127,7 @@ class Database:
     def open(self, *migrations: tuple[Path, str]) -> None:
         """Bring the tables to their newest form ((folder, version table) each) and start the writer."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch(mode=0o600)  # it holds residents' data; SQLite's side files take over its permissions
         for folder, version_table in migrations:
             with self._engine.connect() as connection:
                 migrate(connection, folder, version_table)
@@ -118,6 +136,7 @@ class Database:
 
     def close(self) -> None:
         """Finish what is queued, then let go of the file."""
+        self._closing = True
         if self._writer is not None:
             self._queue.put(None)
             self._writer.join()
@@ -134,6 +153,8 @@ class Database:
 
     async def write(self, function: Callable[[Connection], T]) -> T:
         """Run the function in a transaction; its answer comes after the commit, its exception after the rollback."""
+        if self._closing:
+            raise Busy  # the writer is going: what came now would wait for ever
         work = _Work(function, asyncio.get_running_loop())
         try:
             self._queue.put_nowait(work)
@@ -159,7 +180,10 @@ class Database:
             self._local.connection = connection
             self._read_connections.append(connection)
         with _transaction(connection, "BEGIN"):
-            return function(connection)
+            try:
+                return function(connection)
+            except StopIteration as error:
+                raise _passable(error) from error
 
     def _write_forever(self) -> None:
         with self._engine.connect() as connection:
@@ -189,7 +213,7 @@ class Database:
             with _transaction(connection, "BEGIN IMMEDIATE"):
                 for work in batch:
                     _run_one(connection, work)
-        except Exception as error:  # noqa: BLE001 - the commit failed (full disk): nobody in the batch was stored
+        except BaseException as error:  # noqa: BLE001 - the commit failed (full disk): nobody in the batch was stored
             for work in batch:
                 work.error = work.error or error
         else:
@@ -220,11 +244,16 @@ def _run_one(connection: Connection, work: _Work[Any]) -> None:
     cursor.execute("SAVEPOINT piece")
     try:
         work.value = work.function(connection)
-    except Exception as error:  # noqa: BLE001 - handed to whoever asked
-        work.error = error
+    except BaseException as error:  # noqa: BLE001 - handed to whoever asked; the writer outlives it
+        work.error = _passable(error)
         cursor.execute("ROLLBACK TO piece")
     cursor.execute("RELEASE piece")
     cursor.close()
+
+
+def _passable(error: BaseException) -> BaseException:
+    """The error as a future can carry it: a StopIteration would be refused, and its caller would wait for ever."""
+    return RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
 
 
 @contextmanager
@@ -253,7 +282,7 @@ def _engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(driver: Any, _record: Any) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000"):
+        for pragma in PRAGMAS:
             driver.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -20,11 +20,10 @@ KEY_LIMIT = 200
 idempotency = sa.Table(
     "idempotency",
     PLUMBING,
-    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("scope", sa.LargeBinary, primary_key=True),
     sa.Column("body_hash", sa.LargeBinary, nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
-    sqlite_with_rowid=False,
 )
 
 _FIND = Statement(
@@ -39,9 +38,9 @@ class KeyReused(Exception):
     """The key came before with another body."""
 
 
-def scope_of(user: str, agency: str, route: str, key: str) -> str:
-    """What a key is unique within."""
-    return f"{user}\x1f{agency}\x1f{route}\x1f{key}"
+def scope_of(user: str, agency: str, route: str, key: str) -> bytes:
+    """What a key is unique within, as the short hash by which it is found; the key itself is not kept."""
+    return hashlib.sha256("\x1f".join((user, agency, route, key)).encode()).digest()[:16]
 
 
 def hash_of(body: bytes) -> bytes:
@@ -49,7 +48,7 @@ def hash_of(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-def earlier_answer(connection: Connection, scope: str, body_hash: bytes) -> bytes | None:
+def earlier_answer(connection: Connection, scope: bytes, body_hash: bytes) -> bytes | None:
     """The answer given before under this key, or None. KeyReused when the body was another."""
     row = _FIND.first(connection, scope=scope)
     if row is None:
@@ -59,7 +58,7 @@ def earlier_answer(connection: Connection, scope: str, body_hash: bytes) -> byte
     return bytes(row[1])
 
 
-def keep(connection: Connection, scope: str, body_hash: bytes, answer: bytes) -> None:
+def keep(connection: Connection, scope: bytes, body_hash: bytes, answer: bytes) -> None:
     """Remember the answer in the transaction that made it true."""
     _KEEP.run(connection, scope=scope, body_hash=body_hash, answer=answer, created_at=clock.now_us())
 

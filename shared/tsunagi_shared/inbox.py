@@ -57,6 +57,9 @@ _BURY = Statement(
     )
 )
 
+# msgspec passes on the errors of broken UTF-8 and of nesting without end
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 Handler = Callable[[Connection, Envelope, Any], None]
 
 log = structlog.get_logger("inbox")
@@ -117,7 +120,7 @@ class Inbox:
     def _read(self, stream: Stream, subject: str, payload: bytes) -> tuple[Envelope, msgspec.Struct]:
         try:
             event = envelopes.decode(payload)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             raise Undecodable("not-an-event") from None
         if event.type != subject or not subject.startswith(f"{stream.owner}."):
             raise Undecodable("type-differs-from-subject")
@@ -128,7 +131,7 @@ class Inbox:
             raise Undecodable(NEEDS_UPGRADE)
         try:
             return event, msgspec.json.decode(event.data, type=kind.data)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             raise Undecodable("data-not-of-its-type") from None
 
     def retry(self, connection: Connection, stream: Stream, letter: int) -> bool:

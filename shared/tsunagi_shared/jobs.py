@@ -146,7 +146,7 @@ class Worker:
         ]
 
     async def stop(self) -> None:
-        """Stop taking jobs; what runs is cancelled and goes back to waiting at once."""
+        """Stop taking jobs; what runs is cancelled and goes back to waiting at once, without having used up an attempt."""
         tasks = [*self._tasks, *self._running.values()]
         for task in tasks:
             task.cancel()
@@ -158,15 +158,15 @@ class Worker:
         connection.execute(
             jobs.update()
             .where(jobs.c.token == self._token, jobs.c.state == "running")
-            .values(state="waiting", run_at=clock.now_us(), token="")
+            .values(state="waiting", run_at=clock.now_us(), token="", attempts=jobs.c.attempts - 1)
         )
 
     async def _run(self) -> None:
         while True:
+            self._woken.clear()  # also while all hands are full, or the wait below would never wait
             try:
                 free = {kind: row.concurrency - self._counts[kind] for kind, row in self._kinds.items()}
                 if any(room > 0 for room in free.values()):
-                    self._woken.clear()
                     due = await self._database.read(partial(self._any_due, free))
                     taken = await self._database.write(partial(self._claim, free)) if due else []
                     for job in taken:
@@ -175,7 +175,8 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a database that fails now is asked again
                 log.error("jobs-not-taken", reason=type(error).__name__)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for of 3.11 swallows a stop that comes with a wake
+                    await self._woken.wait()
 
     def _any_due(self, free: Mapping[str, int], connection: Connection) -> bool:
         wanted = [kind for kind, room in free.items() if room > 0]

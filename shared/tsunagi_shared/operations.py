@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from litestar import MediaType, Request, Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,8 +19,6 @@ from tsunagi_shared.auth import roles
 from tsunagi_shared.forms.fields import form_schema
 from tsunagi_shared.inbox import dead_letters
 from tsunagi_shared.runtime import Runtime
-
-OUTBOX_LATE_SECONDS = 300
 
 
 @get("/healthz", media_type=MediaType.TEXT, summary="動いているか", opt={"public": True})
@@ -39,24 +38,20 @@ class Readiness(msgspec.Struct, frozen=True):
     dead_letters: int
     jobs_failed: int
     parts: dict[str, str]
+    notes: dict[str, str]  # trouble that is survived, such as a mail server that is away
 
 
 @get("/readyz", summary="仕事ができるか", opt={"public": True})
-async def readyz(runtime: Runtime) -> Response[Readiness]:
+async def readyz(runtime: NamedDependency[Runtime]) -> Response[Readiness]:
     """Database written and read; the bus, the outbox, dead letters and the service's own parts are told beside it."""
     figures = await runtime.database.read(_figures)
     parts = {name: await check() for name, check in runtime.parts.checks.items()}
     ready = all(not problem for problem in parts.values())
     body = Readiness(
-        ready,
-        True,
-        runtime.bus.connected,
-        runtime.bus.problem,
-        round(figures.outbox_age, 1),
-        figures.dead_letters,
-        figures.failed,
-        parts,
-    )
+        ready=ready, database=True, bus=runtime.bus.connected, bus_problem=runtime.bus.problem,
+        outbox_age_seconds=round(figures.outbox_age, 1), dead_letters=figures.dead_letters, jobs_failed=figures.failed,
+        parts=parts, notes={name: tell() for name, tell in runtime.parts.notes.items()},
+    )  # fmt: skip
     return Response(body, status_code=200 if ready else 503)
 
 
@@ -106,7 +101,7 @@ class _Metrics(Collector):
 
 
 @get("/metrics", media_type=MediaType.TEXT, summary="監視用の数値", guards=[roles("administrator", scope="metrics")])
-async def metrics(runtime: Runtime) -> bytes:
+async def metrics(runtime: NamedDependency[Runtime]) -> bytes:
     """Prometheus text; for an administrator or a key with the scope `metrics`."""
     registry = CollectorRegistry()
     registry.register(_Metrics(runtime, await runtime.database.read(_figures)))
@@ -132,7 +127,7 @@ async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/docs", media_type=MediaType.HTML, summary="APIの説明", opt={"public": True}, include_in_schema=False)
-async def docs(request: Request[Any, Any, Any], runtime: Runtime) -> str:
+async def docs(request: Request[Any, Any, Any], runtime: NamedDependency[Runtime]) -> str:
     """The same as a page, served from here alone."""
     return runtime.pages.render("docs.html", principal=request.scope.get("user"), description=_description(request))
 

@@ -22,6 +22,7 @@ from tsunagi_shared.database import PLUMBING, Database, Statement, wake
 EVENT_LIMIT_BYTES = 900 * 1024  # the hub takes 1 MiB with headers
 RELAY_BATCH = 128
 AGAIN_SECONDS = (0.5, 1, 2, 5, 10)
+LOOK_SECONDS = 5.0  # rows that a command put in beside the running service wake nobody
 WAKE = "outbox"
 
 outbox = sa.Table(
@@ -114,7 +115,9 @@ class Relay:
 
     async def _run(self) -> None:
         while True:
-            await self._woken.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):  # wait_for of 3.11 swallows a stop that comes with a wake
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 while await self._relay_once():

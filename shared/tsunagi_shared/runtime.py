@@ -30,6 +30,7 @@ class Parts:
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)  # name → "" or what is wrong
+    notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)  # the same, told by /readyz without counting
     own: Any = None  # the service's own resources, for its routes
 
 

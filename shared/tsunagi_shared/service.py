@@ -110,8 +110,11 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
 async def _clean(runtime: Runtime) -> None:
     """Once an hour, forget what is past its time."""
     while True:
-        await runtime.database.write(inbox.forget_old)
-        await runtime.database.write(idempotency.forget_old)
+        try:
+            await runtime.database.write(inbox.forget_old)
+            await runtime.database.write(idempotency.forget_old)
+        except Exception as error:  # noqa: BLE001 - what could not be forgotten now is forgotten in an hour
+            log.error("not-cleaned", reason=type(error).__name__)
         await asyncio.sleep(CLEAN_SECONDS)
 
 
@@ -123,15 +126,20 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
         async with running(runtime):
             yield
 
-    style = runtime.pages.style
+    style, icon = runtime.pages.style, runtime.pages.icon
 
     @get("/style.css", media_type=MediaType.CSS, opt={"public": True}, include_in_schema=False)
     async def stylesheet() -> Response[bytes]:
         """The one style sheet; nothing is loaded from another host."""
-        return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
+        return Response(style, media_type=MediaType.CSS, headers={"Cache-Control": "max-age=3600"})
+
+    @get("/icon.svg", media_type="image/svg+xml", opt={"public": True}, include_in_schema=False)
+    async def pictogram() -> Response[bytes]:
+        """The picture on a browser's tab; without one every browser asks in vain for /favicon.ico."""
+        return Response(icon, media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
     return Litestar(
-        route_handlers=[*service.routes, *operations.ROUTES, *sign_in.ROUTES, stylesheet],
+        route_handlers=[*service.routes, *operations.ROUTES, *sign_in.ROUTES, stylesheet, pictogram],
         lifespan=[lifespan],
         state=State({"runtime": runtime}),
         dependencies={"runtime": Provide(lambda: runtime, sync_to_thread=False)},

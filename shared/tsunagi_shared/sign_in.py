@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from tsunagi_shared.accounts import AccountError, SignInRefused
@@ -21,9 +22,8 @@ BODY_LIMIT = 1024 * 1024
 
 def local_address(wanted: str) -> str:
     """A path of this service to go on to; anything else becomes `/` (no open redirect)."""
-    parts = urllib.parse.urlsplit(wanted)
-    safe = not parts.scheme and not parts.netloc and wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if safe and "\\" not in wanted and wanted.isprintable() else "/"
+    safe = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted
+    return wanted if safe and wanted.isprintable() else "/"
 
 
 async def posted_fields(request: Request[Any, Any, Any]) -> dict[str, str]:
@@ -67,13 +67,13 @@ def _session_cookie(runtime: Runtime, token: str) -> Cookie:
 
 
 @get("/sign-in", media_type=MediaType.HTML, summary="サインインの画面", opt={"public": True})
-async def show(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def show(runtime: NamedDependency[Runtime], request: Request[Any, Any, Any]) -> Response[bytes]:
     """The sign-in page."""
     return sign_in_page(runtime, following=local_address(request.query_params.get("next", "/")))
 
 
 @post("/sign-in", summary="サインインする", opt={"public": True}, status_code=303, request_max_body_size=BODY_LIMIT)
-async def enter(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[Any]:
+async def enter(runtime: NamedDependency[Runtime], request: Request[Any, Any, Any]) -> Response[Any]:
     """Check the password, open a new session (never adopt a sent one), and go on where the person was."""
     if not is_own_request(request):
         raise Refusal(403, "forbidden", "この画面からはサインインできません。", "画面を開き直してください。")
@@ -106,7 +106,7 @@ async def _pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
 
 
 @post("/sign-out", summary="サインアウトする", guards=[person], status_code=303)
-async def leave(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[Any]:
+async def leave(runtime: NamedDependency[Runtime], request: Request[Any, Any, Any]) -> Response[Any]:
     """End this session; `everywhere=1` ends all sessions of the account."""
     principal = principal_of(request)
     fields = await posted_fields(request)
@@ -118,7 +118,7 @@ async def leave(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[A
 
 
 @get("/posts", media_type=MediaType.HTML, summary="役職を選ぶ画面", guards=[person])
-async def choose(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def choose(runtime: NamedDependency[Runtime], request: Request[Any, Any, Any]) -> Response[bytes]:
     """The posts of a person who has several; one is acted under at a time."""
     principal = principal_of(request)
     names = runtime.profile.agency_names
@@ -128,7 +128,7 @@ async def choose(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[
 
 
 @post("/posts", summary="役職を切り替える", guards=[person], status_code=303)
-async def act(runtime: Runtime, request: Request[Any, Any, Any]) -> Response[Any]:
+async def act(runtime: NamedDependency[Runtime], request: Request[Any, Any, Any]) -> Response[Any]:
     """Go on under another post, in a new session."""
     fields = await posted_fields(request)
     check_token(principal_of(request), fields.get(TOKEN_FIELD, ""))

@@ -79,7 +79,9 @@ def create_app(folder: Path, profile_folder: Path, secret: bytes) -> Litestar:
         moment = clock.now_us()
         day = clock.japanese_date(moment)
         year = clock.fiscal_year(day)
-        scope = idempotency.scope_of(principal.user, principal.agency, "POST /referrals", request.headers["idempotency-key"])
+        scope = idempotency.scope_of(
+            principal.user, principal.agency, "POST /referrals", request.headers["idempotency-key"]
+        )
         async with sessions() as session, session.begin():
             earlier = await session.get(KeyRow, scope)
             assert earlier is None
@@ -92,9 +94,16 @@ def create_app(folder: Path, profile_folder: Path, secret: bytes) -> Litestar:
             await session.flush()
             found = audiences.of_referral(form, referral_id, principal.agency, profile, day)
             people = [form.person.kana, *(member.name for member in form.household)]
-            ids = [f"{referral_id}/{position}" for position in range(len(people))]
+            ids = [f"{referral_id}.{position}" for position in range(len(people))]
             session.add_all(
-                PersonRow(id=id_, case=case.seq, referral=referral_id, position=n, search_key=search_key(name), birth_date=None)
+                PersonRow(
+                    id=id_,
+                    case=case.seq,
+                    referral=referral_id,
+                    position=n,
+                    search_key=search_key(name),
+                    birth_date=None,
+                )
                 for n, (id_, name) in enumerate(zip(ids, people, strict=True))
             )
             session.add(
@@ -136,7 +145,11 @@ def create_app(folder: Path, profile_folder: Path, secret: bytes) -> Litestar:
             await connection.run_sync(Base.metadata.create_all)
 
     return Litestar(
-        [submit], on_startup=[prepare_tables], on_shutdown=[lambda _: engine.dispose()], logging_config=None, openapi_config=None
+        [submit],
+        on_startup=[prepare_tables],
+        on_shutdown=[lambda _: engine.dispose()],
+        logging_config=None,
+        openapi_config=None,
     )
 
 

@@ -11,6 +11,7 @@ from tsunagi_intake import referrals
 from tsunagi_intake.app import SERVICE
 from tsunagi_intake.tables import referrals as table
 from tsunagi_shared import clock, commands
+from tsunagi_shared.contracts.profile import ProfileError
 from tsunagi_shared.forms.japanese import ReadingError, read_date
 from tsunagi_shared.service import build_runtime
 from tsunagi_shared.settings import SettingsError, read
@@ -25,7 +26,7 @@ def republish(arguments: list[str]) -> int:
     try:
         since = read_date(parser.parse_args(arguments).since)
         runtime = build_runtime(SERVICE, read(SERVICE.settings))
-    except (ReadingError, SettingsError) as error:
+    except (ReadingError, SettingsError, ProfileError) as error:
         print(error, file=sys.stderr)
         return 1
     with runtime.database.connection() as connection:

@@ -43,8 +43,10 @@ def of_referral(form: Referral, referral_id: str, origin: str, profile: Profile,
     consented = consent_live(form.consent, day)
     found = [AudienceEntry(origin, Basis(BasisKind.ORIGIN, f"referral/{referral_id}"), View.FULL)]
     found += _with_consent(form, referral_id, profile) if consented else _without_consent(profile)
+    # One basis an agency, the first that follows. A provider that wrote the form itself acts on it as the provider.
+    found.sort(key=lambda entry: entry.basis.kind is not BasisKind.PROVIDER)
     entries: dict[str, AudienceEntry] = {}
-    for entry in found:  # the first basis of an agency stands: an origin keeps its own form
+    for entry in found:
         if profile.contract_live(entry.agency, day):
             entries.setdefault(entry.agency, entry)
     withheld = tuple(

@@ -127,7 +127,9 @@ def list_referrals(connection: Connection, principal: Principal, after: tuple[in
         _LINE.where(*_may_read(principal)).order_by(audience.c.case.desc(), referrals.c.seq.desc()).limit(limit + 1)
     )
     if after != (0, 0):
-        wanted = wanted.where(place < after)
+        wanted = wanted.where(
+            audience.c.case <= after[0], place < after
+        )  # the first alone can be looked up in an index
     rows = connection.execute(wanted).all()
     following = f"{rows[limit - 1].case}-{rows[limit - 1].seq}" if len(rows) > limit else ""
     return Page(tuple(_line(row) for row in rows[:limit]), following)

@@ -149,7 +149,11 @@ def _receipt(connection: Connection, data: Received, what: str, at: dt.datetime,
         .on_conflict_do_update(
             index_elements=["document", "version", "agency"],
             set_=values,
-            where=sa.or_(earlier.is_(None), earlier > moment),
+            where=sa.or_(  # of two in the same moment the name decides, so that their order does not
+                earlier.is_(None),
+                earlier > moment,
+                sa.and_(earlier == moment, receipts.c[f"{what}_by"] > data.user_name),
+            ),
         )
     )
 

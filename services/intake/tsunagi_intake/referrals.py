@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import Any
 
 import msgspec
@@ -63,11 +62,11 @@ def next_number(connection: Connection, profile: Profile, kind: Any, fiscal_year
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """A checked form, who hands it in, and how to know the same request again (`scope` empty: no Idempotency-Key)."""
+    """A checked form, who hands it in, and how to know the same request again (no `scope`: no Idempotency-Key)."""
 
     form: Referral
     principal: Principal
-    scope: str
+    scope: bytes
     body_hash: bytes
 
 
@@ -120,6 +119,10 @@ def _printed(form: Referral, profile: Profile) -> dict[str, Any]:
     provider = profile.roles.multi_agency_provider
     return {
         "destination_names": tuple(profile.agency_names[agency] for agency in form.destinations),
+        "consent_agency_names": tuple(profile.agency_names[agency] for agency in form.consent.agencies),
+        "local_labels": {field.name: field.title for field in profile.local_fields(FormKind.REFERRAL)}
+        if form.local
+        else {},
         "summary_to_destinations": profile.summary_to_destinations,
         "provider": provider,
         "provider_name": profile.agency_names[provider],
@@ -146,29 +149,32 @@ def _case(
 
 
 def _keep_persons(connection: Connection, form: Referral, referral_id: str, case: int) -> list[str]:
-    """A row for the person and for each household member; ids are derived, so that a row says nothing by itself."""
+    """A row for the person and for each household member; gives back their ids, which say nothing by themselves."""
     people = [
         (form.person.kana, form.person.birth_date),
         *((member.name, member.birth_date) for member in form.household),
     ]
-    ids = []
-    for position, (name, birth_date) in enumerate(people):
-        person_id = hashlib.sha256(f"{referral_id}/{position}".encode()).hexdigest()[:32]
-        _PERSON.run(
-            connection, id=person_id, case=case, referral=referral_id, position=position, search_key=search_key(name),
-            birth_date=birth_date.isoformat() if birth_date else None,
-        )  # fmt: skip
-        ids.append(person_id)
-    return ids
+    rows = [
+        {
+            "id": f"{referral_id}.{position}", "case": case, "referral": referral_id, "position": position,
+            "search_key": search_key(name), "birth_date": birth_date.isoformat() if birth_date else None,
+        }
+        for position, (name, birth_date) in enumerate(people)
+    ]  # fmt: skip
+    _PERSON.many(connection, rows)
+    return [str(row["id"]) for row in rows]
 
 
 def _keep_audience(connection: Connection, found: Audience, referral_id: str, case: int) -> None:
-    for entry in found.entries:
-        _AUDIENCE.run(
-            connection, agency=entry.agency, case=case, form=f"referral/{referral_id}", basis_kind=entry.basis.kind.value,
-            basis_ref=entry.basis.ref, view=entry.view.value, members=msgspec.json.encode(entry.members).decode(),
-            until=entry.until.isoformat() if entry.until else None, revision=1,
-        )  # fmt: skip
+    rows = [
+        {
+            "agency": entry.agency, "case": case, "form": f"referral/{referral_id}", "basis_kind": entry.basis.kind.value,
+            "basis_ref": entry.basis.ref, "view": entry.view.value, "members": msgspec.json.encode(entry.members).decode(),
+            "until": entry.until.isoformat() if entry.until else None, "revision": 1,
+        }
+        for entry in found.entries
+    ]  # fmt: skip
+    _AUDIENCE.many(connection, rows)
 
 
 def _retention_of(row: Any) -> Retention:

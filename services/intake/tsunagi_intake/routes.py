@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Annotated, Any
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from tsunagi_intake import cases, pages, referrals
@@ -17,11 +19,12 @@ from tsunagi_shared import audit, clock, idempotency
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.auth import TOKEN_FIELD, check_token, late, principal_of, roles, staff
 from tsunagi_shared.contracts.audience import View
+from tsunagi_shared.contracts.profile import Role
 from tsunagi_shared.forms.checks import Checked, Codes, FieldError, check
 from tsunagi_shared.forms.fields import form_schema
 from tsunagi_shared.forms.referral import Referral
 from tsunagi_shared.outbox import EventTooLarge
-from tsunagi_shared.problems import Refusal, not_found, too_large
+from tsunagi_shared.problems import Refusal, not_found, problem_of, too_large
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import posted_fields, sign_in_page
 from tsunagi_shared.web.forms import (
@@ -36,13 +39,16 @@ from tsunagi_shared.web.forms import (
 FORM_LIMIT_BYTES = 256 * 1024  # of the form as JSON; a page's post may take more for the same form
 PAGE_LIMIT = 100
 KEY_FIELD = "_idempotency_key"
+_NUMBER_LIKE = re.compile(r"[A-Za-z0-9-]{1,40}", re.ASCII)
 URLENCODED = "application/x-www-form-urlencoded"
 
 AnyRequest = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_LIMIT, description="1ページの件数")]
-After = Annotated[str, Parameter(pattern=r"^[0-9]{1,18}(-[0-9]{1,18})?$", description="前のページの next の値")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT, description="1ページの件数")]
+After = Annotated[str, QueryParameter(pattern=r"^[0-9]{1,18}(-[0-9]{1,18})?$", description="前のページの next の値")]
 
 _may_refer = roles("clerk", "promoter", "coordinator", "agency_staff", scope="referrals:write")
+_reader = roles(*Role, scope="cases:read")
+_may_remake = roles(*Role, scope="referrals:write")  # who has the full view; the route's own query decides
 
 
 @get("/", guards=[staff], include_in_schema=False)
@@ -65,7 +71,7 @@ async def forms() -> list[dict[str, str]]:
 
 
 @get("/forms/{kind:str}/schema.json", summary="様式の項目（JSON Schema）", guards=[staff])
-async def schema(kind: str) -> Response[bytes]:
+async def schema(kind: FromPath[str]) -> Response[bytes]:
     """The form's JSON Schema."""
     if kind != "referral":
         raise not_found()
@@ -73,7 +79,7 @@ async def schema(kind: str) -> Response[bytes]:
 
 
 @get("/forms/{kind:str}", summary="様式の入力画面", media_type=MediaType.HTML, guards=[_may_refer])
-async def form_page(kind: str, request: AnyRequest, runtime: Runtime) -> Response[str]:
+async def form_page(kind: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[str]:
     """The empty form."""
     if kind != "referral":
         raise not_found()
@@ -81,7 +87,7 @@ async def form_page(kind: str, request: AnyRequest, runtime: Runtime) -> Respons
 
 
 @post("/referrals", summary="共通様式を提出する", guards=[late(_may_refer)], status_code=201, opt={"form": Referral})
-async def submit(request: AnyRequest, runtime: Runtime) -> Response[Any]:
+async def submit(request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """Take a referral from the page or as JSON. 201 with the numbers; 422 with every error; 409, 413 by their codes."""
     body = await request.body()
     if request.headers.get("content-type", "").startswith(URLENCODED):
@@ -121,17 +127,28 @@ def _invalid(errors: tuple[FieldError, ...]) -> Refusal:
     )
 
 
-async def _take(runtime: Runtime, principal: Principal, form: Referral, key: str, body: bytes) -> bytes:
-    """Store a checked form; the encoded Receipt. Refusal with the reason when it cannot be taken."""
-    if not runtime.profile.agencies_by_id.get(principal.agency) or not runtime.profile.contract_live(
-        principal.agency, clock.today()
-    ):
+def _check_contract(runtime: Runtime, principal: Principal) -> None:
+    """Rule 8: the access of an agency's people ends with its contract. Refusal then."""
+    known = principal.agency in runtime.profile.agencies_by_id
+    if not known or not runtime.profile.contract_live(principal.agency, clock.today()):
         raise Refusal(
             403,
             "contract-ended",
             "あなたの機関は、いま市町村との契約の期間にありません。",
             "所管課に相談してください。",
         )
+
+
+def _acting(request: AnyRequest, runtime: Runtime) -> Principal:
+    """The caller of a route that reads or asks for something."""
+    principal = principal_of(request)
+    _check_contract(runtime, principal)
+    return principal
+
+
+async def _take(runtime: Runtime, principal: Principal, form: Referral, key: str, body: bytes) -> bytes:
+    """Store a checked form; the encoded Receipt. Refusal with the reason when it cannot be taken."""
+    _check_contract(runtime, principal)
     if len(key) > idempotency.KEY_LIMIT:
         raise Refusal(
             400,
@@ -139,7 +156,7 @@ async def _take(runtime: Runtime, principal: Principal, form: Referral, key: str
             "Idempotency-Key が長すぎます。",
             f"{idempotency.KEY_LIMIT}文字までにしてください。",
         )
-    scope = idempotency.scope_of(principal.user, principal.agency, "POST /referrals", key) if key else ""
+    scope = idempotency.scope_of(principal.user, principal.agency, "POST /referrals", key) if key else b""
     submission = referrals.Submission(form, principal, scope, idempotency.hash_of(body) if key else b"")
     try:
         return await runtime.database.write(
@@ -183,18 +200,21 @@ async def _submit_page(request: AnyRequest, runtime: Runtime, body: bytes) -> Re
                 await _take(runtime, principal, checked.form, key, canonical), type=referrals.Receipt
             )
             return Redirect(f"/referrals/{receipt.referral_number}", status_code=303)
-    except Refusal as refusal:
-        problem, status = refusal.problem, refusal.problem.status
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing that was typed may be lost
+        problem = problem_of(error)
+        status = problem.status
         if problem.code == "idempotency-key-reused":  # the person went back and changed it: a new form, handed in anew
             key = secrets.token_urlsafe(16)
         errors = problem.errors or (FieldError("", problem.code, f"{problem.title}{problem.detail}"),)
     return pages.form(runtime, principal, key=key, raw=raw, errors=errors, rows=rows_wanted(body), status=status)
 
 
-@get("/referrals", summary="受け付けた共通様式の一覧", guards=[staff])
-async def referral_list(request: AnyRequest, runtime: Runtime, after: After = "0", limit: Limit = 50) -> Response[Any]:
+@get("/referrals", summary="受け付けた共通様式の一覧", guards=[_reader])
+async def referral_list(
+    request: AnyRequest, runtime: NamedDependency[Runtime], after: After = "0", limit: Limit = 50
+) -> Response[Any]:
     """The referrals the caller may see, newest first."""
-    principal = principal_of(request)
+    principal = _acting(request, runtime)
     case, _, seq = after.partition("-")
     found = await runtime.database.read(
         lambda connection: cases.list_referrals(connection, principal, (int(case), int(seq or 0)), limit)
@@ -202,10 +222,10 @@ async def referral_list(request: AnyRequest, runtime: Runtime, after: After = "0
     return pages.answer(request, runtime, "referrals.html", found, after=after)
 
 
-@get("/referrals/{number:str}", summary="受け付けた共通様式", guards=[staff])
-async def referral(number: str, request: AnyRequest, runtime: Runtime) -> Response[Any]:
+@get("/referrals/{number:str}", summary="受け付けた共通様式", guards=[_reader])
+async def referral(number: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """One referral's receipt: its numbers, who is told, who is not and why. The form itself is in its documents."""
-    principal = principal_of(request)
+    principal = _acting(request, runtime)
 
     def find(connection: Any) -> pages.ReferralPage:
         row = cases.referral(connection, principal, number)
@@ -224,6 +244,11 @@ async def referral(number: str, request: AnyRequest, runtime: Runtime) -> Respon
     )
 
 
+def _on_record(number: str) -> str:
+    """A number that was asked for in vain, as the audit may hold it: what looks like none may be a person's name."""
+    return number if _NUMBER_LIKE.fullmatch(number) else "?"
+
+
 async def _found(runtime: Runtime, principal: Principal, number: str, action: str, find: Any) -> Any:
     """Read something by its number, and put on record that it was read, or that it was refused."""
     try:
@@ -232,7 +257,7 @@ async def _found(runtime: Runtime, principal: Principal, number: str, action: st
         code = refusal.problem.code
         await runtime.database.write(
             lambda connection: audit.record(
-                connection, principal, action, f"number/{number[:64]}", basis=code, refused=True
+                connection, principal, action, f"number/{_on_record(number)}", basis=code, refused=True
             )
         )
         raise
@@ -243,12 +268,12 @@ async def _found(runtime: Runtime, principal: Principal, number: str, action: st
 @post(
     "/referrals/{number:str}/documents",
     summary="作成できなかった文書を作り直すよう頼む",
-    guards=[staff],
+    guards=[_may_remake],
     status_code=202,
 )
-async def make_again(number: str, request: AnyRequest, runtime: Runtime) -> Response[Any]:
+async def make_again(number: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """Publish the referral again: documents makes what is missing or failed, and leaves the rest as it is."""
-    principal = principal_of(request)
+    principal = _acting(request, runtime)
     form = request.headers.get("content-type", "").startswith(URLENCODED)
     if form:
         check_token(principal, (await posted_fields(request)).get(TOKEN_FIELD, ""))
@@ -267,19 +292,21 @@ async def make_again(number: str, request: AnyRequest, runtime: Runtime) -> Resp
     return Response({"case_number": case_number}, status_code=202)
 
 
-@get("/cases", summary="ケースの一覧", guards=[staff])
-async def case_list(request: AnyRequest, runtime: Runtime, after: After = "0", limit: Limit = 50) -> Response[Any]:
+@get("/cases", summary="ケースの一覧", guards=[_reader])
+async def case_list(
+    request: AnyRequest, runtime: NamedDependency[Runtime], after: After = "0", limit: Limit = 50
+) -> Response[Any]:
     """The cases the caller may see, newest first."""
-    principal = principal_of(request)
+    principal = _acting(request, runtime)
     first = int(after.partition("-")[0])
     found = await runtime.database.read(lambda connection: cases.list_cases(connection, principal, first, limit))
     return pages.answer(request, runtime, "cases.html", found, after=after)
 
 
-@get("/cases/{number:str}", summary="ケース", guards=[staff])
-async def case(number: str, request: AnyRequest, runtime: Runtime) -> Response[Any]:
+@get("/cases/{number:str}", summary="ケース", guards=[_reader])
+async def case(number: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """One case: its referrals, which documents exist, which failed, and who has received them."""
-    principal = principal_of(request)
+    principal = _acting(request, runtime)
 
     def find(connection: Any) -> pages.CasePage:
         seq = cases.readable(connection, principal, number)

@@ -10,10 +10,6 @@ from typing import Any
 
 import msgspec
 
-# A grapheme may take several code points (a base, a variation selector, a combining mark). The Struct's own limit is
-# the second wall behind the check by grapheme, so it is this much wider.
-CODE_POINTS_PER_GRAPHEME = 8
-
 
 class Kind(enum.StrEnum):
     """How a field is asked and checked."""

@@ -176,8 +176,9 @@ def graphemes(text: str) -> int:
 
 
 def longer_than(text: str, limit: int) -> bool:
-    """Whether a text has more than `limit` graphemes; counts only when it might."""
-    return len(text) > limit and graphemes(text) > limit
+    """Whether a text has more than `limit` graphemes, or more code points than so many graphemes ever need; counts only
+    when it might."""
+    return len(text) > limit and (len(text) > limit * CODE_POINTS_PER_GRAPHEME or graphemes(text) > limit)
 
 
 def unify_newlines(text: str) -> str:

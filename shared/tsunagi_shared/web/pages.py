@@ -38,6 +38,7 @@ class Pages:
     ) -> None:
         """`title` names the service; `navigation` holds (label, address) of the services that share the sign-in."""
         self.style = (_HERE / "style.css").read_bytes()
+        self.icon = (_HERE / "icon.svg").read_bytes()
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([service_templates, _HERE / "html"]),
             autoescape=True,

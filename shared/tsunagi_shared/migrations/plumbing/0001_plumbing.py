@@ -64,9 +64,8 @@ def upgrade() -> None:
     op.create_index("audit_subject", "audit", ["subject"])
     op.create_table(
         "idempotency",
-        sa.Column("scope", sa.Text, primary_key=True),
+        sa.Column("scope", sa.LargeBinary, primary_key=True),
         sa.Column("body_hash", sa.LargeBinary, nullable=False),
         sa.Column("answer", sa.LargeBinary, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
-        sqlite_with_rowid=False,
     )
