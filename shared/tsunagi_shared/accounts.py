@@ -18,7 +18,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tsunagi_shared import clock
-from tsunagi_shared.database import migrate
+from tsunagi_shared.database import migrate, write_ahead
 
 FAILURES_ALLOWED = 10
 LOCK_SECONDS = 15 * 60
@@ -75,7 +75,7 @@ class Accounts:
         path.chmod(0o600)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
+        write_ahead(self._db)
         self._db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +28,8 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 BATCH = 256
 QUEUE = 1000  # pieces of work waiting; beyond it the caller is told to come again
 READERS = 4
+WAIT_SECONDS = 30  # for another process that has the file
 PRAGMAS = (
-    "journal_mode = WAL",
     "synchronous = FULL",  # a commit is on disk when it is answered
     "foreign_keys = ON",
     "busy_timeout = 30000",
@@ -271,6 +273,21 @@ def _transaction(connection: Connection, begin: str) -> Iterator[None]:
         cursor.close()
 
 
+def write_ahead(driver: Any) -> None:
+    """Turn a file to write-ahead logging. SQLite does not wait for this lock by itself when two processes that start
+    together want it; OperationalError after WAIT_SECONDS."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 def _engine(path: Path) -> sa.Engine:
     engine = sa.create_engine(
         f"sqlite:///{path}",
@@ -282,6 +299,7 @@ def _engine(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(driver: Any, _record: Any) -> None:
+        write_ahead(driver)
         for pragma in PRAGMAS:
             driver.execute(f"PRAGMA {pragma}")
 

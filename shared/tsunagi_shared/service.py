@@ -14,10 +14,10 @@ from typing import Any
 
 import structlog
 import uvicorn
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
@@ -133,9 +133,9 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
         """The one style sheet; nothing is loaded from another host."""
         return Response(style, media_type=MediaType.CSS, headers={"Cache-Control": "max-age=3600"})
 
-    @get("/icon.svg", media_type="image/svg+xml", opt={"public": True}, include_in_schema=False)
+    @get("/favicon.ico", media_type="image/svg+xml", opt={"public": True}, include_in_schema=False)
     async def pictogram() -> Response[bytes]:
-        """The picture on a browser's tab; without one every browser asks in vain for /favicon.ico."""
+        """The picture on a browser's tab: browsers ask for it under this name, on PDFs too. It is an SVG."""
         return Response(icon, media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
     return Litestar(
@@ -148,10 +148,18 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
         before_send=[_harden],
         request_max_body_size=BODY_LIMIT,
         openapi_config=OpenAPIConfig(
-            title=f"つなぎ {service.title}", version="1", path="/schema-unused", render_plugins=[]
+            title=f"つなぎ {service.title}",
+            version="1",
+            render_plugins=[],
+            openapi_router=Router("/schema-unused", route_handlers=[], guards=[_closed], include_in_schema=False),
         ),
         logging_config=None,
     )
+
+
+async def _closed(_: Any, __: Any) -> None:
+    """Guard of the addresses that the framework adds for its own description: ours is /openapi.json, these are not there."""
+    raise NotFoundException
 
 
 def _on_error(runtime: Runtime, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

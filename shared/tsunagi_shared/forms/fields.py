@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from tsunagi_shared.forms.japanese import CODE_POINTS_PER_GRAPHEME
+
 
 class Kind(enum.StrEnum):
     """How a field is asked and checked."""

@@ -12,6 +12,10 @@ import unicodedata
 
 import regex  # type: ignore[import-untyped]
 
+# A grapheme may take several code points (a base, a variation selector, a combining mark). A text that needs more on
+# average is no writing; the Struct's own limit, the second wall behind the check by grapheme, is this much wider.
+CODE_POINTS_PER_GRAPHEME = 8
+
 # First and last day of each era. The day of the change belongs to both names until 昭和 (the edicts of 1912 and 1926
 # took effect on the day itself); since 1989 it falls on midnight. 明治 starts with the Gregorian calendar in 1873.
 _ERAS: tuple[tuple[str, str, dt.date, dt.date], ...] = (

@@ -1,0 +1,110 @@
+"""One referral at a time through all three services: submitted → both Word files stored → mails accepted (→ PDF)."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.local.stack import Stack
+from tests.bench.load import loads_of
+from tests.data.referrals import referral
+
+WARM_UP = 5
+FLOWS = 60
+FLOWS_WITH_PDF = 10
+WAIT_SECONDS = 60.0
+
+
+async def measure_flows(folder: Path, pdf: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """p50 and p95 in ms from the moment the form is sent. Ends are read off the files and rows the services leave, so
+    that no polling disturbs them: the mail's file, the version's row."""
+    stack = Stack(folder, pdf=pdf)
+    await stack.start()
+    try:
+        accounts = stack.accounts()
+        key = accounts.add_key("bench", "disability", ("clerk",), ("referrals:write",))
+        accounts.close()
+        number = FLOWS if pdf == "off" else FLOWS_WITH_PDF
+        expected = await _mails_of_one(stack, key)
+        begun: dict[str, int] = {}
+        for count in range(WARM_UP + number):
+            before = len(stack.mail.mails())
+            moment = time.time_ns()
+            case = await _submit(stack, key)
+            await _until(lambda before=before: len(stack.mail.mails()) >= before + expected)  # type: ignore[misc]
+            if pdf != "off":
+                await _until(lambda case=case: not _without_pdf(stack, case))  # type: ignore[misc]
+            await asyncio.sleep(0.05)
+            if count >= WARM_UP:
+                begun[case] = moment
+        result = _times(stack, begun, pdf)
+    finally:
+        await stack.stop()
+    for name, times in result.items():
+        say(f"  PDF {pdf}, {name}: p50 {times['p50_ms']} ms, p95 {times['p95_ms']} ms")
+    return result
+
+
+async def _submit(stack: Stack, key: str) -> str:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{stack.url_of('intake')}/referrals", json=referral(), headers={"X-Api-Key": key})
+    answer.raise_for_status()
+    return str(answer.json()["case_number"])
+
+
+async def _mails_of_one(stack: Stack, key: str) -> int:
+    await _submit(stack, key)
+    await asyncio.sleep(3 if stack.pdf == "off" else 15)
+    return len(stack.mail.mails())
+
+
+async def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not reached():
+        if time.monotonic() > deadline:
+            raise TimeoutError("a flow did not end")
+        await asyncio.sleep(0.02)
+
+
+def _rows(stack: Stack, service: str, sql: str, *values: str) -> list[tuple[Any, ...]]:
+    database = sqlite3.connect(f"file:{stack.folder_of(service) / service}.db?mode=ro", uri=True)
+    try:
+        return database.execute(sql, values).fetchall()
+    finally:
+        database.close()
+
+
+def _without_pdf(stack: Stack, case: str) -> bool:
+    sql = "SELECT count(*) FROM documents WHERE case_number = ? AND pdf_state != 'stored'"
+    return _rows(stack, "intake", sql, case)[0][0] > 0 or not _rows(
+        stack, "intake", "SELECT 1 FROM documents WHERE case_number = ?", case
+    )
+
+
+def _times(stack: Stack, begun: dict[str, int], pdf: str) -> dict[str, dict[str, float]]:
+    words: dict[str, float] = {}
+    sql = "SELECT d.case_number, max(v.made_at) FROM documents d JOIN versions v ON v.document_id = d.id GROUP BY d.case_number"
+    for case, made_at in _rows(stack, "documents", sql):
+        words[case] = made_at * 1000
+    mails: dict[str, float] = {}
+    for path in stack.mail.mails():
+        subject = str(email.message_from_bytes(path.read_bytes(), policy=email.policy.default)["subject"])
+        case = next((case for case in begun if case in subject), "")
+        mails[case] = max(mails.get(case, 0), path.stat().st_mtime_ns)
+    found = {"word_stored": words, "mail_accepted": mails}
+    return {
+        name: _figures([(ends[case] - moment) / 1e9 for case, moment in begun.items()]) for name, ends in found.items()
+    }
+
+
+def _figures(times: list[float]) -> dict[str, float]:
+    load = loads_of(times, sum(times))
+    return {"p50_ms": load.p50_ms, "p95_ms": load.p95_ms, "flows": load.answers}

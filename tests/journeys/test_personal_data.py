@@ -1,0 +1,327 @@
+"""The sample person is found where docs/personal-data.md says, and nowhere else. The search starts from that page's table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from deploy.local.servers import REPOSITORY
+from deploy.local.stack import Stack, add_sample_users
+from tests.faults.line import at_rest, events_of, rows
+from tests.journeys.line import Visitor
+from tests.journeys.search import SQLITE, SamplePerson, Search, contents_of, files_under, head_of, pdf_text, word_text
+from tsunagi_shared.bus import Bus
+from tsunagi_shared.contracts.events import REFERRAL_SUBMITTED
+from tsunagi_shared.contracts.streams import SERVICES
+
+PAGE = REPOSITORY / "docs" / "personal-data.md"
+PROOFS = {"rests", "passes", "encrypted", "on request", "headers", "not searched"}
+PATIENCE_SECONDS = 60.0
+SYSTEM_TEMPORARY = Path("/tmp")
+LARGEST_STRANGER_BYTES = 50 * 1024**2
+WORD_FILES, PDF_FILES = "bucket: Word files", "bucket: PDF files"
+WORK_FOLDER, STREAM, BACKUP = "documents: work folder", "hub: stream INTAKE", "backup: intake.db"
+
+
+def places() -> dict[str, str]:
+    """Place and proof of every row of the page's table."""
+    found = {}
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            found[cells[0].strip("`")] = cells[4]
+    return found
+
+
+class HeldUpStack(Stack):
+    """The stack with everything logged, and a LibreOffice that may hang."""
+
+    soffice = "soffice"
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """As ever, but for these two."""
+        environment = super().environment_of(service) | {"TSUNAGI_LOG_LEVEL": "debug"}
+        return environment | ({"TSUNAGI_SOFFICE": self.soffice} if service == "documents" else {})
+
+    def use_soffice(self, program: str) -> None:
+        """From the next start of documents on."""
+        self.soffice = program
+        self.services["documents"] = self._service("documents")
+
+
+class Trail:
+    """The stack of this run, searched again and again; every search must find the person in places of the table only."""
+
+    def __init__(self, stack: HeldUpStack, person: SamplePerson) -> None:
+        self.stack = stack
+        self.search = Search(person)
+        self.table = places()
+        self.found: set[str] = set()
+
+    async def look(self) -> set[str]:
+        """Where the person is now. AssertionError when one of it is no place of the table."""
+        now = await asyncio.to_thread(self._look)
+        assert now <= set(self.table), f"the person is where the page does not say: {sorted(now - set(self.table))}"
+        self.found |= now
+        return now
+
+    def _look(self) -> set[str]:
+        files = list(files_under(self.stack.folder))
+        databases = [path for path in files if head_of(path) == SQLITE and "backup" not in path.parts]
+        found = self.search.in_databases(databases)
+        beside = {f"{path}{ending}" for path in databases for ending in ("", "-wal", "-shm")}
+        for path in files:
+            inside = path.relative_to(self.stack.folder)
+            assert not self.search.holds(str(inside).encode()), "the person is in a file's name"
+            if str(path) in beside:
+                continue
+            for content in contents_of(path):
+                if self.search.holds(content):
+                    found.add(self._place_of(inside))
+        return found
+
+    def _place_of(self, inside: Path) -> str:
+        if inside.parts[0] == "objects" and inside.suffix == ".dat":
+            return WORD_FILES
+        if inside.parts[:2] == ("documents", "documents-work"):
+            return WORK_FOLDER
+        if inside.parts[0] == "backup":
+            return f"backup: {inside.name}"
+        return f"file {inside}"
+
+
+async def until(condition: Any) -> None:
+    """Wait for it. TimeoutError."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def test_the_table_can_be_read() -> None:
+    """The page has its table, every row names how it is proved, and every database column of it exists."""
+    table = places()
+    assert len(table) >= 10
+    assert set(table.values()) <= PROOFS
+    assert "notify" not in " ".join(table), "notify holds nothing of a resident"
+
+
+@contextlib.asynccontextmanager
+async def held_up(folder: Path, person: SamplePerson) -> AsyncIterator[Trail]:
+    """A running stack whose LibreOffice hangs."""
+    hanging = folder / "hanging-office"
+    hanging.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+    hanging.chmod(0o700)
+    stack = HeldUpStack(folder / "stack")
+    stack.use_soffice(str(hanging))
+    await stack.start()
+    try:
+        yield Trail(stack, person)
+    finally:
+        await stack.stop()
+
+
+async def test_the_person_is_where_the_page_says_and_nowhere_else(tmp_path: Path) -> None:
+    """Through the whole line, held up at every step; then through all that a finished run leaves behind."""
+    before = set(os.listdir(SYSTEM_TEMPORARY))
+    person = SamplePerson()
+    async with held_up(tmp_path, person) as trail:
+        accounts = trail.stack.accounts()
+        passwords = add_sample_users(accounts)
+        metrics_key = accounts.add_key("監視", "social-welfare", (), ("metrics",))
+        accounts.close()
+        people = {name: Visitor(trail.stack, name, passwords[name]) for name in ("mado", "tsunagu", "kaigo")}
+        try:
+            await _pass(trail, person, people["mado"])
+            await _finish(trail)
+            await _read(trail, people)
+        finally:
+            for visitor in people.values():
+                visitor.client.close()
+        await _ask_health(trail, metrics_key)
+        await _look_into_bucket(trail)
+        _back_up(trail)
+    assert {f"intake.db: {column}" for column in ("referrals.form", "persons.search_key", "persons.birth_date")} <= (
+        resting := await trail.look()
+    )
+    for place, proof in trail.table.items():
+        if proof in ("rests", "passes", "on request", "encrypted"):
+            assert place in trail.found, f"the page names {place}, and nothing was ever found there"
+        if proof == "passes":
+            assert place not in resting, f"{place} should be empty when the work is done"
+    for name in ("documents", "notify"):  # what was deleted is not in the file either
+        raw = (trail.stack.folder_of(name) / f"{name}.db").read_bytes()
+        assert not trail.search.holds(raw), f"{name}.db holds the person in a page that was let go"
+    assert not trail.search.holds(trail.stack.accounts_file.read_bytes())
+    _look_at_leftovers(trail, before, tmp_path)
+
+
+async def _pass(trail: Trail, person: SamplePerson, clerk: Visitor) -> None:
+    """Hand the person in, with each next step held up until it was searched what the step before keeps."""
+    stack = trail.stack
+    refused = _refusal(clerk, person)
+    assert not trail.search.holds(refused), "a refused form's values are not repeated"
+    assert await trail.look() == set()
+    stack.nats.kill()
+    assert clerk.post("intake", "/referrals", person.form).status_code == 201
+    waiting = await trail.look()
+    assert "intake.db: outbox.payload" in waiting
+    stack.store.kill()
+    await stack.nats.start()
+    await until(
+        lambda: not rows(stack, "intake", "SELECT id FROM outbox") and rows(stack, "documents", "SELECT id FROM jobs")
+    )
+    taken = await trail.look()
+    assert "documents.db: jobs.payload" in taken
+    assert "intake.db: outbox.payload" not in taken
+    for event in await events_of(stack):
+        if trail.search.holds(event.payload):
+            trail.found.add(f"hub: stream {event.stream.name}")
+    await _bury(trail)
+    await stack.store.start()
+    await until(lambda: rows(stack, "documents", "SELECT key FROM files WHERE format = 'docx'"))
+    await until(lambda: any((stack.folder_of("documents") / "documents-work").rglob("*.docx")))
+    assert WORK_FOLDER in await trail.look()
+
+
+def _refusal(clerk: Visitor, person: SamplePerson) -> bytes:
+    """What a form with mistakes in every place is answered."""
+    wrong = {**person.form, "urgency": person.words[0], person.words[1]: "x"}
+    wrong["person"] = {**person.form["person"], "birth_date": person.words[2], "phone": person.words[3]}
+    answer = clerk.post("intake", "/referrals", wrong)
+    assert answer.status_code == 422
+    return answer.content
+
+
+async def _bury(trail: Trail) -> None:
+    """An event of a newer form than documents knows: it must wait among the dead letters, whole."""
+    stack = trail.stack
+    event = next(event for event in await events_of(stack) if event.subject == REFERRAL_SUBMITTED)
+    newer = {**msgspec.json.decode(event.payload), "id": secrets.token_hex(16), "formversion": 999}
+    bus = Bus("intake", stack.nats.url, stack.nats.seed_file("intake"))
+    bus.start()
+    try:
+        await until(lambda: bus.connected)
+        await bus.publish(REFERRAL_SUBMITTED, msgspec.json.encode(newer), newer["id"])
+    finally:
+        await bus.stop()
+    await until(lambda: rows(stack, "documents", "SELECT id FROM dead_letters"))
+    assert "documents.db: dead_letters.payload" in await trail.look()
+    _command(
+        stack,
+        "documents",
+        "dead-letters",
+        "drop",
+        str(rows(stack, "documents", "SELECT id FROM dead_letters")[0]["id"]),
+    )
+
+
+def _command(stack: Stack, service: str, *arguments: str) -> None:
+    command = [sys.executable, "-m", f"tsunagi_{service}", *arguments]
+    done = subprocess.run(
+        command, env=stack.environment_of(service), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def _finish(trail: Trail) -> None:
+    """Kill documents in the middle of a conversion, give it the real LibreOffice, and let everything run to its end."""
+    stack = trail.stack
+    stack.services["documents"].kill()
+    assert WORK_FOLDER in await trail.look(), "a kill leaves the papers of the conversion behind"
+    left = list((stack.folder_of("documents") / "documents-work" / "work").rglob("*.docx"))
+    assert left
+    stack.use_soffice(shutil.which("soffice") or "soffice")
+    await stack.start_service("documents")
+    assert not any(path.exists() for path in left), "the next start takes them away"
+    await at_rest(stack, PATIENCE_SECONDS * 2)
+
+
+async def _read(trail: Trail, people: dict[str, Visitor]) -> None:
+    """Staff look at everything; whatever shows the person may not be kept by a browser."""
+    stack = trail.stack
+    number = rows(stack, "intake", "SELECT number FROM referrals")[0]["number"]
+    case = rows(stack, "intake", "SELECT number FROM cases")[0]["number"]
+    paths = [("intake", path) for path in ("/cases", f"/cases/{case}", "/referrals", f"/referrals/{number}")]
+    for document in rows(stack, "documents", "SELECT id FROM documents"):
+        paths += [
+            ("documents", f"/documents/{document['id']}{rest}") for rest in ("", "/versions/1/docx", "/versions/1/pdf")
+        ]
+    paths += [("documents", "/documents"), ("notify", "/inbox")]
+    shown = 0
+    for accept in ("text/html", "application/json"):
+        for visitor in people.values():
+            for service, path in paths:
+                answer = visitor.answer(service, path, Accept=accept)
+                if trail.search.holds(answer.content):
+                    shown += 1
+                    assert service != "notify"
+                    assert answer.headers["cache-control"] == "no-store", path
+                assert not trail.search.holds(str(answer.headers).encode()), path
+    assert shown, "somebody was shown the person"
+    message = people["kaigo"].json("notify", "/inbox")["items"][0]
+    assert people["kaigo"].post("notify", f"/deliveries/{message['id']}/acknowledgement", {}).status_code == 201
+    await at_rest(stack, PATIENCE_SECONDS)
+
+
+async def _ask_health(trail: Trail, metrics_key: str) -> None:
+    """Health, metrics and the description say nothing of the person."""
+    async with httpx.AsyncClient(trust_env=False, headers={"X-API-Key": metrics_key}) as client:
+        for service in SERVICES:
+            for path in ("/healthz", "/readyz", "/metrics", "/openapi.json"):
+                answer = await client.get(f"{trail.stack.url_of(service)}{path}")
+                assert answer.status_code == 200, path
+                assert not trail.search.holds(answer.content), f"{service} {path}"
+
+
+async def _look_into_bucket(trail: Trail) -> None:
+    """Every object's key says nothing; what is inside is the sheets. And nothing but INTAKE's stream names the person."""
+
+    def look() -> None:
+        client = trail.stack.store.client()
+        for listed in client.list_objects(trail.stack.store.bucket, recursive=True):
+            key = listed.object_name
+            assert key is not None
+            assert not trail.search.holds(key.encode())
+            answer = client.get_object(trail.stack.store.bucket, key)
+            content = answer.read()
+            answer.close()
+            answer.release_conn()
+            read, place = (word_text, WORD_FILES) if key.endswith(".docx") else (pdf_text, PDF_FILES)
+            if trail.search.holds(read(content)):
+                trail.found.add(place)
+
+    await asyncio.to_thread(look)
+    for event in await events_of(trail.stack):
+        assert event.stream.name == "INTAKE" or not trail.search.holds(event.payload), event.subject
+
+
+def _back_up(trail: Trail) -> None:
+    """A backup that somebody asked for holds what the database holds."""
+    for service in SERVICES:
+        folder = trail.stack.folder / "backup" / service
+        _command(trail.stack, service, "backup", str(folder))
+        if trail.search.in_databases([folder / f"{service}.db"]):
+            trail.found.add(f"backup: {service}.db")
+    assert {place for place in trail.found if place.startswith("backup")} == {BACKUP}
+    shutil.rmtree(trail.stack.folder / "backup")
+
+
+def _look_at_leftovers(trail: Trail, before: set[str], own: Path) -> None:
+    """Nothing of the person lies in the system's temporary folder beside the stack's own."""
+    for name in sorted(set(os.listdir(SYSTEM_TEMPORARY)) - before):
+        for path in [SYSTEM_TEMPORARY / name, *files_under(SYSTEM_TEMPORARY / name)]:
+            with contextlib.suppress(OSError):
+                if path.is_file() and own not in path.parents and path.stat().st_size <= LARGEST_STRANGER_BYTES:
+                    assert not trail.search.holds(path.read_bytes()), f"left behind: {path}"
