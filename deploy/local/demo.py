@@ -20,7 +20,7 @@ from tsunagi_shared import clock
 
 SAMPLE = Path(__file__).with_name("sample_referral.json")
 WAIT_SECONDS = 120.0
-AGENCY = "sample-care"
+SAMPLE_MAILS = 4  # of the sample: one to each of two destinations, two to the provider
 
 
 class DemoError(RuntimeError):
@@ -143,7 +143,7 @@ async def _walk(stack: Stack, passwords: dict[str, str], steps: Steps, folder: P
         await clerk.until("intake", page, lambda found: _all(found, "word", "stored"))
         steps.done("word", "Wordの文書ができ、保管されました")
         notice = (await agency.until("notify", "/inbox", lambda found: found["items"]))["items"][0]
-        await _mails_of(stack, number=3)
+        await _mails_of(stack, number=SAMPLE_MAILS)
         steps.done("notified", "支援機関にお知らせ（画面とメール）が届きました")
         await clerk.until("intake", page, lambda found: _all(found, "pdf", "stored"))
         steps.done("pdf", "PDFができました")
@@ -214,7 +214,7 @@ def _deliveries(case: dict[str, Any]) -> list[dict[str, str]]:
 
 def say(summary: dict[str, Any], folder: Path) -> None:
     """The end, in plain words."""
-    received = sum(1 for delivery in summary["deliveries"] if delivery["status"] == "acknowledged")
+    received = len({(row["kind"], row["agency"]) for row in summary["deliveries"] if row["status"] == "acknowledged"})
     print()
     print(
         f"終わりました（{summary['total_seconds']:.1f}秒）。受付番号 {summary['referral_number']} の1件から、"

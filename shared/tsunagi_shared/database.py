@@ -1,19 +1,20 @@
 """The service's own database: plain functions of a Connection, run by `db.write(fn)` and `db.read(fn)`.
 
-On SQLite one thread writes. It takes what has queued up, runs each piece inside its own SAVEPOINT and commits once, so that
-a hundred waiting requests share one fsync; each is answered only after that commit.
+On SQLite one connection writes. What has queued up runs in the event loop, each piece inside its own SAVEPOINT, and a thread
+commits once, so that a hundred waiting requests share one fsync; each is answered only after that commit. The pieces do not run
+in the thread: the driver gives up Python's lock at every statement, and a busy event loop makes each wait to have it back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import queue
+import contextlib
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +28,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 BATCH = 256
 QUEUE = 1000  # pieces of work waiting; beyond it the caller is told to come again
+GATHERING_TURNS = 2  # of the event loop: requests that have arrived get as far as the queue, and share the commit
 READERS = 4
 WAIT_SECONDS = 30  # for another process that has the file
 PRAGMAS = (
@@ -34,6 +36,7 @@ PRAGMAS = (
     "foreign_keys = ON",
     "busy_timeout = 30000",
     "secure_delete = ON",  # sent events and finished jobs name people: what is deleted is overwritten in the file
+    "temp_store = MEMORY",  # what a SAVEPOINT may have to give back is kept in memory, not in a temporary file
     "cache_size = -32768",  # 32 MiB a connection: the indexes' ends stay in memory
     "wal_autocheckpoint = 4000",  # pages: copying back costs as much for many commits as for few
 )
@@ -93,17 +96,16 @@ def wake(connection: Connection, name: str) -> None:
 
 
 class _Work(Generic[T]):
-    __slots__ = ("error", "function", "future", "loop", "value")
+    __slots__ = ("error", "function", "future", "value")
 
-    def __init__(self, function: Callable[[Connection], T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, function: Callable[[Connection], T], future: asyncio.Future[T]) -> None:
         self.function = function
-        self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
+        self.future = future
         self.error: BaseException | None = None
         self.value: T | None = None
 
     def settle(self) -> None:
-        if self.future.done():
+        if self.future.done() or self.future.get_loop().is_closed():
             return
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -112,13 +114,16 @@ class _Work(Generic[T]):
 
 
 class Database:
-    """One SQLite file. `open` migrates it and starts the writer; `close` lets what is queued finish."""
+    """One SQLite file, written by one event loop. `open` migrates it; `close` carries out what was taken."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = _engine(path)
-        self._queue: queue.Queue[_Work[Any] | None] = queue.Queue(QUEUE)
-        self._writer: threading.Thread | None = None
+        self._waiting: deque[_Work[Any]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._writer: Connection | None = None
+        self._committer = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="committer")
+        self._under_way: concurrent.futures.Future[None] | None = None  # while it is, the connection is the thread's
         self._closing = False
         self._readers = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._local = threading.local()
@@ -127,26 +132,38 @@ class Database:
         self.commits = 0
 
     def open(self, *migrations: tuple[Path, str]) -> None:
-        """Bring the tables to their newest form ((folder, version table) each) and start the writer."""
+        """Bring the tables to their newest form ((folder, version table) each)."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch(mode=0o600)  # it holds residents' data; SQLite's side files take over its permissions
         for folder, version_table in migrations:
             with self._engine.connect() as connection:
                 migrate(connection, folder, version_table)
-        self._writer = threading.Thread(target=self._write_forever, name="writer", daemon=True)
-        self._writer.start()
+        self._writer = self._engine.connect()
+        self._writer.exec_driver_sql("PRAGMA busy_timeout = 0")  # it waits in a thread, never in the event loop
 
     def close(self) -> None:
-        """Finish what is queued, then let go of the file."""
+        """Carry out what was taken, then let go of the file."""
         self._closing = True
+        self._committer.shutdown(wait=True)  # a commit that is under way ends; its batch is answered after this
         if self._writer is not None:
-            self._queue.put(None)
-            self._writer.join()
-            self._writer = None
+            while self._waiting:
+                self._close_one_batch(self._writer)
+            self._writer.close()
         self._readers.shutdown(wait=True)
         for connection in self._read_connections:
             connection.close()
         self._engine.dispose()
+
+    def _close_one_batch(self, writer: Connection) -> None:
+        batch: list[_Work[Any]] = []
+        try:
+            _wait_for_lock(writer)
+            batch, woken = self._run_batch(writer)
+            if batch:
+                _commit(writer)
+                self._succeed(batch, woken)
+        except Exception as error:  # noqa: BLE001 - told to those who asked
+            self._fail(batch, error)
 
     def on_commit(self, name: str, listener: Callable[[], None]) -> None:
         """Call the listener, in the event loop, after each commit in which `wake(connection, name)` was said."""
@@ -154,21 +171,89 @@ class Database:
         self._listeners.setdefault(name, []).append(lambda: _call_in(loop, listener))
 
     async def write(self, function: Callable[[Connection], T]) -> T:
-        """Run the function in a transaction; its answer comes after the commit, its exception after the rollback."""
-        if self._closing:
-            raise Busy  # the writer is going: what came now would wait for ever
-        work = _Work(function, asyncio.get_running_loop())
-        try:
-            self._queue.put_nowait(work)
-        except queue.Full:
-            raise Busy from None
+        """Run the function in a transaction; its answer comes after the commit, its exception after the rollback.
+
+        It runs in the event loop: nothing slow belongs into it.
+        """
+        if self._closing or len(self._waiting) >= QUEUE:
+            raise Busy
+        assert self._writer is not None, "not opened"
+        loop = asyncio.get_running_loop()
+        work: _Work[T] = _Work(function, loop.create_future())
+        self._waiting.append(work)
+        if self._writing is None or self._writing.done() or self._writing.get_loop() is not loop:
+            self._writing = loop.create_task(self._write_waiting(self._writer), name="writer")
         return await work.future
+
+    async def _write_waiting(self, writer: Connection) -> None:
+        """Batch after batch until nobody waits. The pieces of the next one gather while a thread commits the last.
+
+        A cancelled task goes on to its end all the same: what was taken is carried out while a loop is being ended too.
+        """
+        while self._waiting and not self._closing:
+            with contextlib.suppress(asyncio.CancelledError):
+                for _ in range(GATHERING_TURNS):
+                    await asyncio.sleep(0)
+            if self._closing:
+                return
+            batch: list[_Work[Any]] = []
+            try:
+                thread_has_it = self._under_way is not None and not self._under_way.done()  # for a loop that was ended
+                if thread_has_it or not _begin(writer):
+                    await self._in_thread(_wait_for_lock, writer)
+                    if self._closing:
+                        return
+                batch, woken = self._run_batch(writer)
+                if batch:
+                    await self._in_thread(_commit, writer)
+                    self._succeed(batch, woken)
+            except Exception as error:  # noqa: BLE001 - nobody in the batch was stored (full disk), and all are told
+                self._fail(batch, error)
+
+    async def _in_thread(self, function: Callable[[Connection], None], writer: Connection) -> None:
+        """Run the function in the thread and stay until it has ended: before that nobody else may use the connection."""
+        self._under_way = self._committer.submit(function, writer)
+        ended = asyncio.wrap_future(self._under_way)
+        while not ended.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([ended])
+        ended.result()
+
+    def _run_batch(self, writer: Connection) -> tuple[list[_Work[Any]], set[str]]:
+        """Run what waits; returns it with the names to wake. Nothing is returned when the database gave the transaction up."""
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        woken = writer.info[_WAKE] = set()
+        try:
+            for work in batch:
+                _run_one(writer, work)
+        except BaseException as error:  # noqa: BLE001 - told to all of them
+            self._fail(batch, error)
+            _roll_back(writer)
+            return [], set()
+        return batch, woken
+
+    def _succeed(self, batch: list[_Work[Any]], woken: set[str]) -> None:
+        self.commits += 1
+        for name in woken:
+            for listener in self._listeners.get(name, ()):
+                listener()
+        for work in batch:
+            work.settle()
+
+    def _fail(self, batch: list[_Work[Any]], error: BaseException) -> None:
+        """Tell everybody in the batch; without one, everybody who waits."""
+        if not batch:
+            batch = list(self._waiting)
+            self._waiting.clear()
+        for work in batch:
+            work.error = work.error or error
+            work.settle()
 
     async def read(self, function: Callable[[Connection], T]) -> T:
         """Run the function on a read-only connection that sees everything committed so far."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, function)
 
-    @contextmanager
+    @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """One transaction of its own for commands, beside the running service (SQLite's lock keeps them apart)."""
         with self._engine.connect() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
@@ -185,59 +270,48 @@ class Database:
             try:
                 return function(connection)
             except StopIteration as error:
-                raise _passable(error) from error
-
-    def _write_forever(self) -> None:
-        with self._engine.connect() as connection:
-            while True:
-                batch, going_on = self._take()
-                if batch:
-                    self._run(connection, batch)
-                if not going_on:
-                    return
-
-    def _take(self) -> tuple[list[_Work[Any]], bool]:
-        batch: list[_Work[Any]] = []
-        work = self._queue.get()
-        while work is not None:
-            batch.append(work)
-            if len(batch) == BATCH:
-                return batch, True
-            try:
-                work = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, True
-        return batch, False
-
-    def _run(self, connection: Connection, batch: list[_Work[Any]]) -> None:
-        connection.info[_WAKE] = set()
-        try:
-            with _transaction(connection, "BEGIN IMMEDIATE"):
-                for work in batch:
-                    _run_one(connection, work)
-        except BaseException as error:  # noqa: BLE001 - the commit failed (full disk): nobody in the batch was stored
-            for work in batch:
-                work.error = work.error or error
-        else:
-            self.commits += 1
-            for name in connection.info[_WAKE]:
-                for listener in self._listeners.get(name, ()):
-                    listener()
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Work[Any]]] = {}
-        for work in batch:
-            by_loop.setdefault(work.loop, []).append(work)
-        for loop, works in by_loop.items():
-            _call_in(loop, _settle_all, works)
+                raise RuntimeError("StopIteration") from error
 
 
-def _settle_all(works: list[_Work[Any]]) -> None:
-    for work in works:
-        work.settle()
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    """Call it soon, where its own error harms nobody else."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(function, *arguments)
+        loop.call_soon_threadsafe(function)
+
+
+def _begin(writer: Connection) -> bool:
+    """Begin to write; False while another process has the lock."""
+    _roll_back(writer)  # what was begun for a loop that was ended: nobody was told that it is stored
+    try:
+        writer.connection.cursor().execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):  # in all their varieties
+            raise
+        return False
+    return True
+
+
+def _wait_for_lock(writer: Connection) -> None:
+    """Begin to write as soon as the lock is free. OperationalError after WAIT_SECONDS."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not _begin(writer):
+        if time.monotonic() > end:
+            raise sqlite3.OperationalError("another process holds the database")
+        time.sleep(0.005)
+
+
+def _commit(writer: Connection) -> None:
+    """Put the transaction on disk, or take it back."""
+    try:
+        writer.connection.cursor().execute("COMMIT")
+    except BaseException:
+        _roll_back(writer)
+        raise
+
+
+def _roll_back(writer: Connection) -> None:
+    if writer.connection.in_transaction:
+        writer.connection.cursor().execute("ROLLBACK")
 
 
 def _run_one(connection: Connection, work: _Work[Any]) -> None:
@@ -258,7 +332,7 @@ def _passable(error: BaseException) -> BaseException:
     return RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _transaction(connection: Connection, begin: str) -> Iterator[None]:
     cursor = connection.connection.cursor()
     cursor.execute(begin)

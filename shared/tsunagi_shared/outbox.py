@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from tsunagi_shared import clock
 from tsunagi_shared.bus import Bus, BusRefused, BusUnavailable
-from tsunagi_shared.contracts.envelope import Envelope, encode, uuid7
+from tsunagi_shared.contracts.envelope import Envelope, encode, new_traceparent, uuid7
 from tsunagi_shared.contracts.events import EVENTS
 from tsunagi_shared.database import PLUMBING, Database, Statement, wake
 
@@ -79,7 +79,7 @@ class Outbox:
             aggregate=aggregate,
             revision=revision,
             profileversion=self._profile_version,
-            traceparent=traceparent,
+            traceparent=traceparent or new_traceparent(),
             data=msgspec.Raw(msgspec.json.encode(data)),
         )
         payload = encode(envelope)

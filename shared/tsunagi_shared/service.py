@@ -226,6 +226,6 @@ def serve(service: Service, settings: Settings) -> None:
         date_header=True,
         timeout_graceful_shutdown=10,
         limit_concurrency=512,
-        forwarded_allow_ips="127.0.0.1",
+        proxy_headers=False,
         h11_max_incomplete_event_size=65536,
     )

@@ -21,7 +21,7 @@ from tsunagi_intake import tables
 from tsunagi_shared import clock, idempotency, outbox
 from tsunagi_shared.accounts import Accounts
 from tsunagi_shared.audit import audit
-from tsunagi_shared.contracts.envelope import Envelope, encode, uuid7
+from tsunagi_shared.contracts.envelope import Envelope, encode, new_traceparent, uuid7
 from tsunagi_shared.contracts.events import REFERRAL_SUBMITTED, ReferralSubmitted, Retention, Staff
 from tsunagi_shared.contracts.profile import load_profile
 from tsunagi_shared.forms.checks import Codes, check
@@ -93,19 +93,8 @@ def create_app(folder: Path, profile_folder: Path, secret: bytes) -> Litestar:
             session.add(case)
             await session.flush()
             found = audiences.of_referral(form, referral_id, principal.agency, profile, day)
-            people = [form.person.kana, *(member.name for member in form.household)]
-            ids = [f"{referral_id}.{position}" for position in range(len(people))]
-            session.add_all(
-                PersonRow(
-                    id=id_,
-                    case=case.seq,
-                    referral=referral_id,
-                    position=n,
-                    search_key=search_key(name),
-                    birth_date=None,
-                )
-                for n, (id_, name) in enumerate(zip(ids, people, strict=True))
-            )
+            ids = [f"{referral_id}.{position}" for position in range(1 + len(form.household))]
+            session.add(PersonRow(referral=referral_id, search_key=search_key(form.person.kana), birth_date=None))
             session.add(
                 ReferralRow(
                     id=referral_id, number=number, revision=1, fiscal_year=year, case=case.seq, submitted_at=moment,
@@ -129,7 +118,8 @@ def create_app(folder: Path, profile_folder: Path, secret: bytes) -> Litestar:
             )  # fmt: skip
             envelope = Envelope(
                 id=uuid7(moment), source="/132187/intake", type=REFERRAL_SUBMITTED, time=clock.moment_of(moment),
-                aggregate=f"referral/{referral_id}", revision=1, data=msgspec.Raw(msgspec.json.encode(event)),
+                aggregate=f"referral/{referral_id}", traceparent=new_traceparent(),
+                revision=1, data=msgspec.Raw(msgspec.json.encode(event)),
             )  # fmt: skip
             session.add(OutboxRow(id=envelope.id, type=envelope.type, payload=encode(envelope), created_at=moment))
             session.add(

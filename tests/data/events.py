@@ -71,6 +71,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
         word=_WORD,
         page=f"https://documents.example.jp/documents/{DOCUMENT}/current",
         tell=("sample-care",),
+        readers=("disability", "sample-care"),
         urgency="soon",
         reply_by=dt.date(2026, 12, 1),
     ),

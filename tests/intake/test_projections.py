@@ -82,7 +82,7 @@ def test_any_order_and_any_repetition_gives_the_same_rows(data: st.DataObject) -
 def test_the_story_ends_as_it_happened() -> None:
     """Highest revision for states, first moment for receipts."""
     found, sent, received = outcome(STORY)
-    states = {row[0]: (row[8], row[11], row[12]) for row in found}
+    states = {row[0]: (row[9], row[12], row[13]) for row in found}
     assert states == {
         DOCUMENT: ("stored", "stored", ""),
         "other": ("stored", "failed", "timeout"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -52,33 +53,53 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 class Gate:
-    """A piece of work that holds the writer until it is opened."""
+    """Another user of the file, who has its write lock until `open`: what is written now queues up, into one batch."""
 
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self._opened = threading.Event()
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
 
-    def __call__(self, _: Connection) -> None:
-        self.reached.set()
-        assert self._opened.wait(10)
+    def shut(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def open(self) -> None:
-        self._opened.set()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    """Opened at the end at the latest."""
-    found = Gate()
+def gate(db: Database) -> Iterator[Gate]:
+    """Shut; opened at the end at the latest."""
+    found = Gate(db.path)
+    found.shut()
     yield found
     found.open()
+    found.close()
 
 
-async def held(db: Database, gate: Gate) -> asyncio.Task[None]:
-    """Hold the writer: what is written now queues up, and comes into one batch."""
-    task = asyncio.create_task(db.write(gate))
-    await asyncio.to_thread(gate.reached.wait, 10)
-    return task
+class SlowCommit:
+    """A commit that stands still in its thread until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self._commit = database._commit
+        monkeypatch.setattr(database, "_commit", self)
+
+    def __call__(self, writer: Connection) -> None:
+        self.reached.set()
+        assert self.opened.wait(10)
+        self._commit(writer)
+
+
+@pytest.fixture
+def slow_commit(monkeypatch: pytest.MonkeyPatch, db: Database) -> Iterator[SlowCommit]:
+    """For the commits after this; opened at the end at the latest."""
+    found = SlowCommit(monkeypatch)
+    yield found
+    found.opened.set()
 
 
 def add(number: int, text: str = "") -> Any:
@@ -112,48 +133,38 @@ async def test_an_exception_undoes_its_own_piece_only(db: Database, gate: Gate) 
         _ADD.run(connection, id=100, text="")
         raise LookupError("mine")
 
-    waiting = await held(db, gate)
     before = db.commits
     pieces = [asyncio.create_task(db.write(piece)) for piece in (add(1), failing, add(2), add(1), add(3))]
     await asyncio.sleep(0)
     gate.open()
-    outcomes = await asyncio.gather(waiting, *pieces, return_exceptions=True)
-    assert [type(outcome).__name__ for outcome in outcomes[1:]] == [
-        "int",
-        "LookupError",
-        "int",
-        "IntegrityError",
-        "int",
-    ]
+    outcomes = await asyncio.gather(*pieces, return_exceptions=True)
+    kinds = [type(outcome).__name__ for outcome in outcomes]
+    assert kinds == ["int", "LookupError", "int", "IntegrityError", "int"]
     assert await ids(db) == [1, 2, 3]
-    assert db.commits - before == 2
+    assert db.commits - before == 1
 
 
-async def test_answers_wait_for_the_commit(db: Database, gate: Gate) -> None:
-    """A piece that has run is neither answered nor seen by readers before its batch is committed."""
-    first, second = Gate(), gate
-    waiting = await held(db, first)
+async def test_answers_wait_for_the_commit(db: Database, slow_commit: SlowCommit) -> None:
+    """A piece that has run is neither answered nor seen by readers before its batch is committed, and the loop is free."""
     row = asyncio.create_task(db.write(add(1)))
-    last = asyncio.create_task(db.write(second))
-    await asyncio.sleep(0)
-    first.open()
-    await asyncio.to_thread(second.reached.wait, 10)
+    assert await asyncio.to_thread(slow_commit.reached.wait, 10)
     await asyncio.sleep(0.05)
     assert not row.done()
     assert await ids(db) == []
-    second.open()
-    await asyncio.gather(waiting, row, last)
+    slow_commit.opened.set()
+    assert await row == 1
     assert await ids(db) == [1]
 
 
 async def test_a_failed_commit_is_told_to_everybody(db: Database, gate: Gate) -> None:
     """What only the commit finds out: nobody in the batch is told that it was stored, nothing is, and the writer goes on."""
+    gate.open()
     await db.write(
         lambda connection: connection.exec_driver_sql(
             "CREATE TABLE followers (thing INTEGER REFERENCES things (id) DEFERRABLE INITIALLY DEFERRED)"
         )
     )
-    waiting = await held(db, gate)
+    gate.shut()
     after = [
         asyncio.create_task(db.write(piece))
         for piece in (
@@ -164,9 +175,8 @@ async def test_a_failed_commit_is_told_to_everybody(db: Database, gate: Gate) ->
     ]
     await asyncio.sleep(0)
     gate.open()
-    await waiting
     outcomes = await asyncio.gather(*after, return_exceptions=True)
-    assert all(isinstance(outcome, Exception) for outcome in outcomes)
+    assert all(isinstance(outcome, sqlite3.IntegrityError) for outcome in outcomes)
     assert await ids(db) == []
     assert await db.write(add(3)) == 3
     assert await ids(db) == [3]
@@ -174,14 +184,14 @@ async def test_a_failed_commit_is_told_to_everybody(db: Database, gate: Gate) ->
 
 async def test_a_full_disk_stores_what_it_says_and_nothing_else(db: Database, gate: Gate) -> None:
     """With no room left, every piece that is answered is stored and every other is not; with room again it goes on."""
+    gate.open()
     pages = await db.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar_one())
     await db.write(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 8}").scalar_one())
-    waiting = await held(db, gate)
+    gate.shut()
     tasks = [asyncio.create_task(db.write(add(number, "x" * 3000))) for number in range(40)]
     await asyncio.sleep(0)
     gate.open()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.gather(waiting, return_exceptions=True)
     stored = [number for number, outcome in enumerate(outcomes) if not isinstance(outcome, BaseException)]
     assert await ids(db) == stored
     assert len(stored) < 40
@@ -191,13 +201,12 @@ async def test_a_full_disk_stores_what_it_says_and_nothing_else(db: Database, ga
 
 async def test_too_many_waiting_writes_are_busy(db: Database, gate: Gate) -> None:
     """Beyond the limit the caller is told at once; those within it are still carried out."""
-    waiting = await held(db, gate)
     queued = [asyncio.create_task(db.write(add(number))) for number in range(database.QUEUE)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await db.write(add(-1))
     gate.open()
-    await asyncio.gather(waiting, *queued)
+    await asyncio.gather(*queued)
     assert await ids(db) == list(range(database.QUEUE))
 
 
@@ -207,12 +216,10 @@ async def test_a_stop_iteration_does_not_leave_anybody_waiting(db: Database, gat
     def exhausted(_: Connection) -> object:
         return next(iter(()))
 
-    waiting = await held(db, gate)
     tasks = [asyncio.create_task(db.write(piece)) for piece in (exhausted, add(1))]
     await asyncio.sleep(0)
     gate.open()
     async with asyncio.timeout(5):
-        await waiting
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [RuntimeError, int]
         with pytest.raises(RuntimeError):
@@ -220,7 +227,7 @@ async def test_a_stop_iteration_does_not_leave_anybody_waiting(db: Database, gat
 
 
 async def test_the_writer_outlives_anything(db: Database) -> None:
-    """Even what is no Exception reaches its caller and does not end the thread that writes."""
+    """Even what is no Exception reaches its caller and does not end the writer."""
 
     class Fatal(BaseException):
         pass
@@ -236,13 +243,11 @@ async def test_the_writer_outlives_anything(db: Database) -> None:
 
 async def test_a_caller_that_went_away_harms_nobody(db: Database, gate: Gate) -> None:
     """A cancelled request's piece is still whole, and the others get their answers."""
-    waiting = await held(db, gate)
     gone, stays = asyncio.create_task(db.write(add(1))), asyncio.create_task(db.write(add(2)))
     await asyncio.sleep(0)
     gone.cancel()
     gate.open()
     assert await stays == 2
-    await waiting
     assert gone.cancelled()
     assert await ids(db) == [1, 2]
 
@@ -263,7 +268,6 @@ async def test_listeners_are_called_after_the_commit(db: Database, gate: Gate) -
         _ADD.run(connection, id=1, text="")
         wake(connection, "things")
 
-    waiting = await held(db, gate)
     task = asyncio.create_task(db.write(waking))
     await asyncio.sleep(0.02)
     assert not seen.is_set()
@@ -271,7 +275,7 @@ async def test_listeners_are_called_after_the_commit(db: Database, gate: Gate) -
     async with asyncio.timeout(5):
         await seen.wait()
     assert await ids(db) == [1]
-    await asyncio.gather(waiting, task)
+    await task
 
 
 async def test_close_finishes_what_is_queued_and_refuses_the_rest(tmp_path: Path) -> None:

@@ -225,20 +225,23 @@ def unreached_agencies(connection: Connection, document_id: str) -> list[tuple[s
     return [(row.agency, row.code) for row in rows]
 
 
-def agencies_to_tell(connection: Connection, profile: Profile, document_id: str, day: dt.date) -> tuple[str, ...]:
-    """The agencies that may read today on another basis than having written the form, in the order of their ids."""
+def agencies_that_read(
+    connection: Connection, profile: Profile, document_id: str, day: dt.date
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The agencies that may read today, and those of them to be told: on another basis than having written the form.
+    Both in the order of their ids."""
     rows = connection.execute(
-        sa.select(access.c.agency)
-        .distinct()
+        sa.select(access.c.agency, access.c.basis_kind)
         .where(
             access.c.document_id == document_id,
             access.c.state == LIVE,
-            access.c.basis_kind != BasisKind.ORIGIN.value,
             sa.or_(access.c.until.is_(None), access.c.until >= day.isoformat()),
         )
         .order_by(access.c.agency)
     )
-    return tuple(row.agency for row in rows if live_contract(profile, row.agency, day))
+    live = [row for row in rows if live_contract(profile, row.agency, day)]
+    told = [row.agency for row in live if row.basis_kind != BasisKind.ORIGIN.value]
+    return tuple(dict.fromkeys(row.agency for row in live)), tuple(dict.fromkeys(told))
 
 
 _SEEN = sa.select(documents, versions.c.made_at).outerjoin(

@@ -21,7 +21,7 @@ from tsunagi_documents.engine import Engine, RenderFailed
 from tsunagi_documents.kinds import KINDS
 from tsunagi_documents.objects import Bucket, BucketUnavailable, ObjectDamaged, ObjectMissing, Stored
 from tsunagi_documents.pdf import ConversionFailed, Converter
-from tsunagi_documents.reading import agencies_to_tell
+from tsunagi_documents.reading import agencies_that_read
 from tsunagi_documents.sheets import sheet_context, sheet_marks
 from tsunagi_documents.tables import FAILED, PENDING, STORED, documents, files, versions
 from tsunagi_shared import clock, jobs
@@ -248,6 +248,7 @@ class Making:
             ask_for_pdf(connection, order.document_id, order.version)
 
     def _tell_created(self, connection: Connection, document: Any, order: RenderOrder, stored: Stored) -> None:
+        readers, told = agencies_that_read(connection, self._profile, document.id, clock.today())
         created = DocumentCreated(
             document_id=document.id,
             version=order.version,
@@ -258,7 +259,8 @@ class Making:
             form=document.form,
             word=StoredFile(WORD_FORMAT, stored.sha256, stored.bytes),
             page=f"{self._address}/documents/{document.id}/current",
-            tell=agencies_to_tell(connection, self._profile, document.id, clock.today()),
+            tell=told,
+            readers=readers,
             urgency=document.urgency,
             reply_by=dt.date.fromisoformat(document.reply_by) if document.reply_by else None,
             support_meeting_only=bool(document.support_meeting_only),

@@ -7,6 +7,7 @@ aggregate.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -85,7 +86,7 @@ def on_created(connection: Connection, event: Envelope, data: DocumentCreated) -
     connection.execute(
         documents.update()
         .where(documents.c.id == data.document_id, documents.c.version == data.version)
-        .values(page=data.page)
+        .values(page=data.page, readers=msgspec.json.encode(data.readers).decode())
     )
     _state(connection, data.document_id, data.version, "word", WordState.STORED, "", event.revision)
     pdf = PdfState.EXPECTED if data.pdf_expected else PdfState.OFF
@@ -196,7 +197,7 @@ class DocumentLine(msgspec.Struct, frozen=True):
     kind: str
     view: str
     title: str
-    page: str
+    page: str  # empty when the reader's agency may not open it
     word: WordState
     word_code: str
     pdf: PdfState
@@ -219,13 +220,18 @@ def documents_of(
     lines = _receipts_of(connection, case_number)
     return tuple(
         DocumentLine(
-            row.id, row.version, row.form, row.kind, row.view, row.title, row.page or "",
+            row.id, row.version, row.form, row.kind, row.view, row.title, _page_for(row, agency),
             WordState[row.word_state.upper()], row.word_code,
             PdfState[row.pdf_state.upper()], row.pdf_code,
             tuple(line for line in lines.get((row.id, row.version), ()) if line.agency == agency or views[row.form] is View.FULL),
         )
         for row in sorted(known, key=lambda row: (row.form, row.kind, row.view, row.version), reverse=True)
     )  # fmt: skip
+
+
+def _page_for(row: Any, agency: str) -> str:
+    """The document's address for those who may open it; the others would only be turned away there."""
+    return row.page if row.page and agency in msgspec.json.decode(row.readers) else ""
 
 
 def _receipts_of(connection: Connection, case_number: str) -> dict[tuple[str, int], list[ReceiptLine]]:

@@ -86,7 +86,7 @@ def submit(connection: Connection, submission: Submission, profile: Profile, out
     case, case_number = _case(connection, form, principal, profile, moment)
     number = next_number(connection, profile, "referral", clock.fiscal_year(day))
     found = audiences.of_referral(form, referral_id, principal.agency, profile, day)
-    person_ids = _keep_persons(connection, form, referral_id, case)
+    person_ids = _keep_person(connection, form, referral_id)
     _REFERRAL.run(
         connection, id=referral_id, number=number, revision=1, fiscal_year=clock.fiscal_year(day), case=case, submitted_at=moment,
         user=principal.user, user_name=principal.name, agency=principal.agency, urgency=form.urgency.value,
@@ -98,7 +98,7 @@ def submit(connection: Connection, submission: Submission, profile: Profile, out
     event = ReferralSubmitted(
         referral_id=referral_id, revision=1, referral_number=number, case_number=case_number, received_at=clock.moment_of(moment),
         submitted_by=Staff(principal.user, principal.name, principal.agency, profile.agency_names[principal.agency]), form=form,
-        audience=found.entries, persons=tuple(person_ids), support_meeting_only=found.support_meeting_only,
+        audience=found.entries, persons=person_ids, support_meeting_only=found.support_meeting_only,
         retention=Retention(retention), **_printed(form, profile),
     )  # fmt: skip
     outbox.add(connection, REFERRAL_SUBMITTED, event, aggregate=f"referral/{referral_id}", revision=1)
@@ -148,21 +148,11 @@ def _case(
     ), number
 
 
-def _keep_persons(connection: Connection, form: Referral, referral_id: str, case: int) -> list[str]:
-    """A row for the person and for each household member; gives back their ids, which say nothing by themselves."""
-    people = [
-        (form.person.kana, form.person.birth_date),
-        *((member.name, member.birth_date) for member in form.household),
-    ]
-    rows = [
-        {
-            "id": f"{referral_id}.{position}", "case": case, "referral": referral_id, "position": position,
-            "search_key": search_key(name), "birth_date": birth_date.isoformat() if birth_date else None,
-        }
-        for position, (name, birth_date) in enumerate(people)
-    ]  # fmt: skip
-    _PERSON.many(connection, rows)
-    return [str(row["id"]) for row in rows]
+def _keep_person(connection: Connection, form: Referral, referral_id: str) -> tuple[str, ...]:
+    """A row by which the person can be found again; gives back the ids of everybody the form shows (they say nothing)."""
+    birth_date = form.person.birth_date.isoformat() if form.person.birth_date else None
+    _PERSON.run(connection, referral=referral_id, search_key=search_key(form.person.kana), birth_date=birth_date)
+    return tuple(f"{referral_id}.{position}" for position in range(1 + len(form.household)))
 
 
 def _keep_audience(connection: Connection, found: Audience, referral_id: str, case: int) -> None:

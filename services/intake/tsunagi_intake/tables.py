@@ -77,17 +77,15 @@ audience = sa.Table(
     sa.Column("members", sa.Text, nullable=False),  # JSON list; empty: all staff
     sa.Column("until", sa.Text),
     sa.Column("revision", sa.Integer, nullable=False),
-    sa.Index("audience_case", "case"),
+    sa.Index("audience_form", "form"),
     sqlite_with_rowid=False,
 )
 
+# By what the person of a form is found again. Household members have ids, and rows once they have consents of their own.
 persons = sa.Table(
     "persons",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("case", sa.Integer, sa.ForeignKey("cases.seq"), nullable=False, index=True),
-    sa.Column("referral", sa.Text, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),  # 0: the person; 1 and on: the household in the form's order
+    sa.Column("referral", sa.Text, primary_key=True),
     sa.Column("search_key", sa.Text, nullable=False, index=True),  # kana folded for search; never shown
     sa.Column("birth_date", sa.Text),
     sqlite_with_rowid=False,
@@ -105,6 +103,7 @@ documents = sa.Table(
     sa.Column("view", sa.Text),
     sa.Column("title", sa.Text),
     sa.Column("page", sa.Text),
+    sa.Column("readers", sa.Text),  # JSON list of agencies
     sa.Column("word_state", sa.Text, nullable=False),  # unknown | stored | failed
     sa.Column("word_code", sa.Text, nullable=False),
     sa.Column("word_revision", sa.Integer, nullable=False),  # the event that the state was taken from

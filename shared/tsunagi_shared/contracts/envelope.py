@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-import uuid
 
 import msgspec
 
@@ -13,8 +12,11 @@ CONTENT_TYPE = "application/cloudevents+json"
 FORM_VERSION = 1  # the newest version of the forms this build understands; a newer event waits as needs-upgrade
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event carries around its data. `type` is also the subject; `aggregate` is `<noun>/<id>`."""
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event carries around its data. `type` is also the subject; `aggregate` is `<noun>/<id>`.
+
+    Everything is written out, because CloudEvents wants its attributes on the wire; the outbox leaves none empty.
+    """
 
     id: str
     source: str
@@ -23,23 +25,22 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     aggregate: str
     revision: int
     data: msgspec.Raw
-    specversion: str = msgspec.field(default="1.0")
-    datacontenttype: str = "application/json"
-    formversion: int = FORM_VERSION
-    profileversion: str = ""
     traceparent: str = ""
+    profileversion: str = ""
+    formversion: int = FORM_VERSION
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
 
 
-class _Wire(Envelope, frozen=True, kw_only=True):
-    """The same, with the attributes written out that the CloudEvents specification requires on the wire."""
-
-    specversion: str
+def new_traceparent() -> str:
+    """The start of a trace (W3C Trace Context), where nobody handed one on."""
+    noise = os.urandom(24).hex()
+    return f"00-{noise[:32]}-{noise[32:]}-01"
 
 
 def encode(envelope: Envelope) -> bytes:
     """The envelope as the bytes that go on the bus."""
-    fields = {name: getattr(envelope, name) for name in Envelope.__struct_fields__}
-    return msgspec.json.encode(_Wire(**fields))
+    return msgspec.json.encode(envelope)
 
 
 _decoder = msgspec.json.Decoder(Envelope)
@@ -70,8 +71,9 @@ class _Uuid7:
         stamp = (microseconds // 1000) << 12 | (microseconds % 1000) * 4096 // 1000
         with self._lock:
             stamp = self._last = max(stamp, self._last + 1)
-        value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62
-        return str(uuid.UUID(int=value | int.from_bytes(os.urandom(8), "big") >> 2))
+        noise = int.from_bytes(os.urandom(8), "big") >> 2
+        text = f"{(stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF:016x}{0x8000000000000000 | noise:016x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 uuid7 = _Uuid7()

@@ -76,6 +76,7 @@ class DocumentCreated(msgspec.Struct, frozen=True, kw_only=True):
     word: StoredFile
     page: str  # address that opens the current version, after sign-in
     tell: tuple[str, ...]  # agencies
+    readers: tuple[str, ...] = ()  # agencies that may open it: those told, and the origin; pages offer it to them alone
     urgency: str = "normal"
     reply_by: dt.date | None = None
     support_meeting_only: bool = False

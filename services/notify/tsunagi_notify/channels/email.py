@@ -52,9 +52,9 @@ def compose(delivery: Delivery, recipients: Sequence[str], directory: Directory,
     case_number, title = _one_line(delivery.case_number), _one_line(delivery.title)
     enquiries = directory.enquiries
     phone = f"（電話 {enquiries.phone}）" if enquiries.phone else ""
-    facts = [f"文書の種類：{title}", f"ケース番号：{case_number}", f"急ぎの度合い：{urgency_label(delivery.urgency)}"]
+    facts = [f"文書の種類：{title}", f"ケース番号：{case_number}", f"緊急度：{urgency_label(delivery.urgency)}"]
     if delivery.reply_by_date is not None:
-        facts.append(f"回答の希望日：{format_wareki(delivery.reply_by_date)}")
+        facts.append(f"回答希望日：{format_wareki(delivery.reply_by_date)}")
     text = "\n".join(
         (
             f"{directory.name(delivery.agency)}　御中",

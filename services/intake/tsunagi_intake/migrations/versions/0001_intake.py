@@ -67,13 +67,10 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("audience_case", "audience", ["case"])
+    op.create_index("audience_form", "audience", ["form"])
     op.create_table(
         "persons",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("case", sa.Integer, sa.ForeignKey("cases.seq"), nullable=False, index=True),
-        sa.Column("referral", sa.Text, nullable=False),
-        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("referral", sa.Text, primary_key=True),
         sa.Column("search_key", sa.Text, nullable=False, index=True),
         sa.Column("birth_date", sa.Text),
         sqlite_with_rowid=False,
@@ -88,6 +85,7 @@ def upgrade() -> None:
         sa.Column("view", sa.Text),
         sa.Column("title", sa.Text),
         sa.Column("page", sa.Text),
+        sa.Column("readers", sa.Text),
         sa.Column("word_state", sa.Text, nullable=False),
         sa.Column("word_code", sa.Text, nullable=False),
         sa.Column("word_revision", sa.Integer, nullable=False),
