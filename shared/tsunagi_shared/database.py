@@ -173,15 +173,19 @@ class Database:
     async def write(self, function: Callable[[Connection], T]) -> T:
         """Run the function in a transaction; its answer comes after the commit, its exception after the rollback.
 
-        It runs in the event loop: nothing slow belongs into it.
+        It runs in the event loop: nothing slow belongs into it. Busy; RuntimeError while another loop that runs writes.
         """
         if self._closing or len(self._waiting) >= QUEUE:
             raise Busy
         assert self._writer is not None, "not opened"
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), self._writing
+        if task is not None and task.get_loop() is not loop:
+            if task.get_loop().is_running():
+                raise RuntimeError("another event loop writes this database")
+            task = None
         work: _Work[T] = _Work(function, loop.create_future())
         self._waiting.append(work)
-        if self._writing is None or self._writing.done() or self._writing.get_loop() is not loop:
+        if task is None or task.done() or task.cancelling():  # one that was cancelled may never have begun
             self._writing = loop.create_task(self._write_waiting(self._writer), name="writer")
         return await work.future
 
@@ -190,25 +194,27 @@ class Database:
 
         A cancelled task goes on to its end all the same: what was taken is carried out while a loop is being ended too.
         """
-        while self._waiting and not self._closing:
+        while self._waiting and self._goes_on():
             with contextlib.suppress(asyncio.CancelledError):
                 for _ in range(GATHERING_TURNS):
                     await asyncio.sleep(0)
-            if self._closing:
+            if not self._goes_on():
                 return
             batch: list[_Work[Any]] = []
             try:
                 thread_has_it = self._under_way is not None and not self._under_way.done()  # for a loop that was ended
                 if thread_has_it or not _begin(writer):
                     await self._in_thread(_wait_for_lock, writer)
-                    if self._closing:
-                        return
-                batch, woken = self._run_batch(writer)
+                batch, woken = self._run_batch(writer) if self._goes_on() else ([], set())
                 if batch:
                     await self._in_thread(_commit, writer)
                     self._succeed(batch, woken)
             except Exception as error:  # noqa: BLE001 - nobody in the batch was stored (full disk), and all are told
                 self._fail(batch, error)
+
+    def _goes_on(self) -> bool:
+        """Not being closed, and no other task has taken this one's place."""
+        return not self._closing and self._writing is asyncio.current_task()
 
     async def _in_thread(self, function: Callable[[Connection], None], writer: Connection) -> None:
         """Run the function in the thread and stay until it has ended: before that nobody else may use the connection."""

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import msgspec
 import sqlalchemy as sa
-from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from sqlalchemy import Connection
 
 from deploy.local.ports import free_ports
@@ -32,7 +31,7 @@ from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.inbox import Inbox
 from tsunagi_shared.outbox import outbox
 from tsunagi_shared.runtime import Runtime
-from tsunagi_shared.service import build_runtime, create_app
+from tsunagi_shared.service import build_runtime, create_app, running
 
 PROFILE = REPOSITORY / "deploy" / "profiles" / "fussa"
 PATIENCE_SECONDS = 20.0
@@ -89,7 +88,7 @@ def settings_in(folder: Path, store: ObjectStore, **changes: Any) -> DocumentsSe
 class RunningService:
     """One service that runs, and what tests ask of it."""
 
-    def __init__(self, runtime: Runtime, client: AsyncTestClient[Litestar]) -> None:
+    def __init__(self, runtime: Runtime, client: httpx.AsyncClient) -> None:
         self.runtime = runtime
         self.client = client
 
@@ -139,11 +138,13 @@ class RunningService:
 
 @asynccontextmanager
 async def running_service(folder: Path, store: ObjectStore, **changes: Any) -> AsyncIterator[RunningService]:
-    """The whole service, started and stopped."""
+    """The whole service, started and stopped, in this event loop: one loop writes a database."""
     runtime = build_runtime(SERVICE, settings_in(folder, store, **changes))
-    async with AsyncTestClient(create_app(SERVICE, runtime)) as client:
-        client.follow_redirects = False
-        yield RunningService(runtime, client)
+    app = create_app(SERVICE, runtime)
+    async with running(runtime):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=runtime.settings.public_url) as client:
+            yield RunningService(runtime, client)
 
 
 @asynccontextmanager

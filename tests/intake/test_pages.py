@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import html
-import queue
 import re
 from html.parser import HTMLParser
-from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +14,7 @@ import sqlalchemy as sa
 from tests.conftest import MovableClock
 from tests.data.intake import PASSWORD, Caller, Intake
 from tsunagi_intake.tables import referrals
+from tsunagi_shared import database
 
 TYPED: list[tuple[str, str]] = [
     ("destinations", "sample-care"),
@@ -151,8 +150,6 @@ async def test_every_kind_of_refusal_keeps_everything_typed(
     intake: Intake, mado: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong token, somebody else's case, a form too large, a busy or broken database, a key used before."""
-    full: queue.Queue[Any] = queue.Queue(1)
-    full.put(None)
     large = [(name, "字" * 88_000 if name == "consultation" else value) for name, value in TYPED]
     marks = [(name, "か" + "\u3099" * 30_000 if name == "reason" else value) for name, value in TYPED]
     cases: list[tuple[list[tuple[str, str]], str | None, int]] = [
@@ -167,7 +164,7 @@ async def test_every_kind_of_refusal_keeps_everything_typed(
         assert typed_in(answer) == as_shown(fields)
         assert "error-summary" in answer.text
     with monkeypatch.context() as patch:
-        patch.setattr(intake.runtime.database, "_queue", full)
+        patch.setattr(database, "QUEUE", 0)
         busy = await mado.post("/referrals", TYPED)
     assert busy.status_code == 503
     assert typed_in(busy) == as_shown(TYPED)

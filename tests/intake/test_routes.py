@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 import re
 from typing import Any
 
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from tests.data.intake import Caller, Intake
 from tests.data.referrals import referral, without_consent
 from tsunagi_intake import cases
+from tsunagi_shared import database
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.audit import audit
 from tsunagi_shared.outbox import EVENT_LIMIT_BYTES
@@ -294,10 +294,8 @@ async def test_operations_tell_no_names(intake: Intake) -> None:
 async def test_a_busy_database_is_503(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is stored, the program is told when to come again."""
     caller = window(intake)
-    full: queue.Queue[Any] = queue.Queue(1)
-    full.put(None)
     with monkeypatch.context() as patch:
-        patch.setattr(intake.runtime.database, "_queue", full)
+        patch.setattr(database, "QUEUE", 0)
         answer = await caller.submit(referral(), key="k1")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "5")
     assert (await caller.submit(referral(), key="k1")).status_code == 201

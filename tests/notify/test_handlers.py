@@ -170,5 +170,5 @@ async def test_migrations_make_the_tables_as_declared(runtime: Runtime) -> None:
 def test_event_of_a_document_has_no_place_for_a_form() -> None:
     """What notify is told holds no field that a resident's form fills."""
     allowed = {"document_id", "version", "kind", "view", "title", "case_number", "form", "word", "page", "tell"}
-    allowed |= {"urgency", "reply_by", "support_meeting_only", "pdf_expected"}
+    allowed |= {"urgency", "reply_by", "support_meeting_only", "pdf_expected", "readers"}
     assert {field.name for field in msgspec.structs.fields(DocumentCreated)} <= allowed
