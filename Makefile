@@ -23,7 +23,7 @@ up: install  ## 3つのサービスを動かしたままにします（Ctrl-C �
 test: install-browser  ## すべての検査とテストを行います
 	@$(MAKE) --no-print-directory check
 	@echo 'テストを行っています。'
-	@$(BIN)/python -m pytest || { echo 'テストに失敗があります。上の「FAILED」「ERROR」の行をご覧ください。'; exit 1; }
+	@$(BIN)/python -m pytest -n 3 --dist loadfile || { echo 'テストに失敗があります。上の「FAILED」「ERROR」の行をご覧ください。'; exit 1; }
 	@echo 'すべての検査とテストが終わりました。問題はありません。'
 
 check: install  ## 書き方・型・依存の向きを検査します

@@ -29,6 +29,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 BATCH = 256
 QUEUE = 1000  # pieces of work waiting; beyond it the caller is told to come again
 GATHERING_TURNS = 2  # of the event loop: requests that have arrived get as far as the queue, and share the commit
+DELETED_AT_ONCE = 500
 READERS = 4
 WAIT_SECONDS = 30  # for another process that has the file
 PRAGMAS = (
@@ -47,7 +48,7 @@ PLUMBING = sa.MetaData()
 
 
 class Busy(Exception):
-    """More writes are waiting than the limit, or the database is being closed. Nothing was stored; come again."""
+    """Too many writes wait, another process holds the file, or it is being closed. Nothing was stored; come again."""
 
 
 class Statement:
@@ -88,6 +89,13 @@ class Statement:
 def insert_of(table: sa.Table) -> Statement:
     """An INSERT that takes every column by name."""
     return Statement(table.insert().values({column.name: sa.bindparam(column.name) for column in table.columns}))
+
+
+def delete_some(connection: Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:
+    """Delete rows of a table with one key column, few enough that nobody waits for it; how many."""
+    (key,) = table.primary_key.columns
+    some = sa.select(key).where(condition).limit(DELETED_AT_ONCE)
+    return connection.execute(table.delete().where(key.in_(some))).rowcount
 
 
 def wake(connection: Connection, name: str) -> None:
@@ -298,11 +306,11 @@ def _begin(writer: Connection) -> bool:
 
 
 def _wait_for_lock(writer: Connection) -> None:
-    """Begin to write as soon as the lock is free. OperationalError after WAIT_SECONDS."""
+    """Begin to write as soon as the lock is free. Busy after WAIT_SECONDS."""
     end = time.monotonic() + WAIT_SECONDS
     while not _begin(writer):
         if time.monotonic() > end:
-            raise sqlite3.OperationalError("another process holds the database")
+            raise Busy
         time.sleep(0.005)
 
 

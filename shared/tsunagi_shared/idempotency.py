@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tsunagi_shared import clock
-from tsunagi_shared.database import PLUMBING, Statement
+from tsunagi_shared.database import PLUMBING, Statement, delete_some
 
 KEPT_DAYS = 7
 KEY_LIMIT = 200
@@ -63,8 +63,7 @@ def keep(connection: Connection, scope: bytes, body_hash: bytes, answer: bytes) 
     _KEEP.run(connection, scope=scope, body_hash=body_hash, answer=answer, created_at=clock.now_us())
 
 
-def forget_old(connection: Connection) -> None:
-    """Take away keys older than seven days."""
-    connection.execute(
-        idempotency.delete().where(idempotency.c.created_at < clock.now_us() - KEPT_DAYS * 86_400_000_000)
-    )
+def forget_old(connection: Connection) -> int:
+    """Take away some of the keys older than seven days; how many. Call again until none."""
+    late = idempotency.c.created_at < clock.now_us() - KEPT_DAYS * 86_400_000_000
+    return delete_some(connection, idempotency, late)

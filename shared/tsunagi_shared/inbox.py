@@ -22,7 +22,7 @@ from tsunagi_shared.contracts import envelope as envelopes
 from tsunagi_shared.contracts.envelope import FORM_VERSION, Envelope, source_of
 from tsunagi_shared.contracts.events import EVENTS
 from tsunagi_shared.contracts.streams import Stream
-from tsunagi_shared.database import PLUMBING, Database, Statement
+from tsunagi_shared.database import PLUMBING, Database, Statement, delete_some
 
 KEPT_DAYS = 60  # longer than any stream keeps an event, so that no redelivery finds its row gone
 DEAD_LETTER_DAYS = 30
@@ -144,10 +144,9 @@ class Inbox:
         return bool(after == before)
 
 
-def forget_old(connection: Connection) -> None:
-    """Take away inbox rows and dead letters that are past their time."""
+def forget_old(connection: Connection) -> int:
+    """Take away some of the inbox rows and dead letters that are past their time; how many. Call again until none."""
     day_us = 86_400 * 1_000_000
-    connection.execute(inbox.delete().where(inbox.c.received_at < clock.now_us() - KEPT_DAYS * day_us))
-    connection.execute(
-        dead_letters.delete().where(dead_letters.c.received_at < clock.now_us() - DEAD_LETTER_DAYS * day_us)
-    )
+    taken = delete_some(connection, inbox, inbox.c.received_at < clock.now_us() - KEPT_DAYS * day_us)
+    late = dead_letters.c.received_at < clock.now_us() - DEAD_LETTER_DAYS * day_us
+    return taken + delete_some(connection, dead_letters, late)

@@ -39,6 +39,7 @@ from tsunagi_shared.web.pages import Pages
 
 BODY_LIMIT = 1024 * 1024
 CLEAN_SECONDS = 3600
+CLEAN_PAUSE_SECONDS = 0.05
 PLUMBING_MIGRATIONS = (Path(__file__).parent / "migrations" / "plumbing", "alembic_plumbing")
 
 log = structlog.get_logger("service")
@@ -111,8 +112,9 @@ async def _clean(runtime: Runtime) -> None:
     """Once an hour, forget what is past its time."""
     while True:
         try:
-            await runtime.database.write(inbox.forget_old)
-            await runtime.database.write(idempotency.forget_old)
+            for forget in (inbox.forget_old, idempotency.forget_old):
+                while await runtime.database.write(forget):  # noqa: ASYNC110 - a pause: what people wait for goes first
+                    await asyncio.sleep(CLEAN_PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 - what could not be forgotten now is forgotten in an hour
             log.error("not-cleaned", reason=type(error).__name__)
         await asyncio.sleep(CLEAN_SECONDS)

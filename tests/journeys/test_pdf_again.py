@@ -28,7 +28,7 @@ def test_a_pdf_that_could_not_be_made_is_made_again(line: Line) -> None:
     case = f"/cases/{receipt['case_number']}"
     page = line.visitor("mado").page("intake", case)
     assert page.count("PDFを作成できませんでした") == 2
-    assert page.count(">文書を開く<") == 2
+    assert page.count(">文書を開く<") == 1  # the origin reads its own sheet, and not what the provider alone gets
     document = line.documents_of(receipt, "kacho")[0]
     address = f"/documents/{document['id']}/versions/1"
     word = line.visitor("kacho").file(f"{address}/docx")
