@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.local import demo
 from deploy.local.processes import ServerError
-from deploy.local.stack import SAMPLE_USERS, Stack, add_sample_users
+from deploy.local.stack import SAMPLE_USERS, SETTINGS_FILE, Stack, add_sample_users
 
 VAR = Path("var")
 
@@ -36,8 +36,9 @@ async def up(folder: Path, profile: str) -> None:
                 )
         if not passwords:
             print(
-                "見本の職員のパスワードは、初めて動かしたときに表示したものです（作り直す: tsunagi-intake accounts reset ID）。"
+                "見本の職員のパスワードは、初めて動かしたときに表示したものです。作り直すには、別の画面で次を実行します。"
             )
+            print(f"  . {folder}/intake/{SETTINGS_FILE} && .venv/bin/tsunagi-intake accounts reset ID")
         print("Ctrl-C で止まります。データは残ります。", flush=True)
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

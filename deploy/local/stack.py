@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tsunagi_shared.settings import secret
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "deploy" / "profiles"
 PORTS_FILE = "ports.json"
+SETTINGS_FILE = "settings.env"
 READY_SECONDS = 60.0
 
 
@@ -139,7 +141,11 @@ class Stack:
             raise
 
     async def start_service(self, name: str) -> None:
-        """Start one service and wait until it is ready and reaches the hub."""
+        """Start one service and wait until it is ready and reaches the hub. Its settings lie beside its database, for
+        commands at the shell."""
+        settings = {key: value for key, value in self.environment_of(name).items() if key.startswith("TSUNAGI_")}
+        lines = [f"export {key}={shlex.quote(value)}" for key, value in settings.items()]
+        write_private(self.folder_of(name) / SETTINGS_FILE, "\n".join(lines) + "\n")
         await self.services[name].start(lambda: self._ready(name), timeout_seconds=READY_SECONDS)
 
     async def _ready(self, name: str) -> bool:

@@ -26,6 +26,7 @@ IDLE_SECONDS = 30 * 60
 ABSOLUTE_SECONDS = 12 * 3600
 TOUCH_SECONDS = 60
 PASSWORD_LENGTH = 12
+ADMINISTRATOR = "administrator"
 _US = 1_000_000
 
 _hasher = argon2.PasswordHasher()
@@ -42,6 +43,11 @@ class Principal(msgspec.Struct, frozen=True):
     via: str = "session"  # session | key
     csrf: str = ""  # the session's form token
     scopes: frozenset[str] = frozenset()  # of a key
+
+    @property
+    def reads_cases(self) -> bool:
+        """Whether the post has to do with cases at all: one that only administers the system sees nothing of them."""
+        return self.via == "key" or self.roles != frozenset({ADMINISTRATOR})
 
 
 class Post(msgspec.Struct, frozen=True):

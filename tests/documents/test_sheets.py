@@ -19,13 +19,14 @@ from tests.documents.sample_referrals import (
     submitted,
 )
 from tsunagi_documents.kinds import ASSESSMENT_SHEET, REFERRAL_SHEET, Planned, document_id, documents_for
-from tsunagi_documents.sheets import BRIEF_GRAPHEMES, WITHHELD, sheet_context, sheet_marks
+from tsunagi_documents.sheets import BRIEF_GRAPHEMES, SUMMARY_WITHHOLDS, WITHHELD, sheet_context, sheet_marks
 from tsunagi_documents.word.draw import FOLDER, SHEETS
 from tsunagi_documents.word.drawing import Row, label, table
 from tsunagi_documents.word.render import render_word
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.contracts.events import ReferralSubmitted
-from tsunagi_shared.forms.referral import Consent, ConsentStatus, Person, Referral
+from tsunagi_shared.forms.fields import fields_of
+from tsunagi_shared.forms.referral import NOT_TO_DESTINATIONS, Consent, ConsentStatus, Person, Referral
 
 
 def readers(planned: tuple[Planned, ...]) -> dict[tuple[str, View], list[str]]:
@@ -211,3 +212,13 @@ def test_tables_that_do_not_add_up_are_refused() -> None:
         table((100.0,), [])
     with pytest.raises(ValueError, match="spans 1 columns of 2"):
         table((70.0, 100.0), [Row((label("氏名"),))])
+
+
+def test_the_form_says_what_destinations_do_not_see() -> None:
+    """Every field that the summary withholds says so where it is filled in, and what a caller must mind is not among them."""
+    form = {field.path: field.help for field in fields_of(Referral)}
+    form |= {field.path: field.help for field in fields_of(Consent)}
+    renamed = {"finding_route_label": "finding_route", "consent_note": "note"}
+    for name in (*SUMMARY_WITHHOLDS, "household"):
+        assert form[renamed.get(name, name)].endswith(NOT_TO_DESTINATIONS), name
+    assert "つなぎ先にも届きます" in form["considerations"]

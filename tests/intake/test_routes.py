@@ -300,3 +300,10 @@ async def test_a_busy_database_is_503(intake: Intake, monkeypatch: pytest.Monkey
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "5")
     assert (await caller.submit(referral(), key="k1")).status_code == 201
     assert await intake.stored() == 1
+
+
+async def test_an_unknown_case_is_told_with_the_other_mistakes(intake: Intake) -> None:
+    """What only the database knows comes at once with what the form alone shows."""
+    answer = await window(intake).submit(referral(case_number="C2026-99999", reason=""))
+    assert answer.status_code == 422
+    assert {error["path"] for error in answer.json()["errors"]} == {"case_number", "reason"}

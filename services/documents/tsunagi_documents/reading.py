@@ -30,6 +30,7 @@ class Refused(enum.StrEnum):
     UNKNOWN_DOCUMENT = "unknown-document"
     NO_LIVE_BASIS = "no-live-basis"
     CONTRACT_ENDED = "contract-ended"
+    POST_WITHOUT_CASES = "post-without-cases"
     NO_SUCH_FILE = "no-such-file"
 
 
@@ -118,6 +119,8 @@ def grant_for(
     """The basis with the latest end on which the person may read, or why there is none."""
     if not live_contract(profile, principal.agency, day):
         return Refused.CONTRACT_ENDED
+    if not principal.reads_cases:
+        return Refused.POST_WITHOUT_CASES
     row = connection.execute(
         sa.select(access.c.basis_kind, access.c.basis_ref, access.c.until)
         .where(access.c.document_id == document_id, *_usable(principal, day))
@@ -160,7 +163,7 @@ def readable(
     connection: Connection, profile: Profile, principal: Principal, query: ListQuery, day: dt.date
 ) -> tuple[list[DocumentView], bool]:
     """The documents that the person may read, the newest first, and whether more follow."""
-    if not live_contract(profile, principal.agency, day):
+    if not live_contract(profile, principal.agency, day) or not principal.reads_cases:
         return [], False
     mine = _of_case(principal, query.case, day) if query.case else _of_agency(principal, day)
     moment, identity = mine.selected_columns

@@ -112,7 +112,11 @@ def _query(after: str, limit: int, case: str) -> ListQuery:
         raise Refusal(
             400, "bad-request", "続きの位置（after）が正しくありません。", "一覧を開き直してください。"
         ) from None
-    return ListQuery(limit=max(1, min(limit, reading.LIST_LIMIT)), after=place, case=case)
+    if not 1 <= limit <= reading.LIST_LIMIT:
+        raise Refusal(
+            400, "bad-request", "件数（limit）が正しくありません。", f"1から{reading.LIST_LIMIT}までにしてください。"
+        )
+    return ListQuery(limit=limit, after=place, case=case)
 
 
 @get("/documents/{document_id:str}", summary="文書", guards=[reader])

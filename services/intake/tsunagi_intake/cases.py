@@ -68,6 +68,8 @@ def open_case(connection: Connection, number: str, fiscal_year: int, moment: int
 def _may_read(principal: Principal) -> tuple[sa.ColumnElement[bool], ...]:
     """The entries of the audience that are this person's and live today."""
     whoever = sa.or_(audience.c.members == "[]", sa.func.instr(audience.c.members, f'"{principal.user}"') > 0)
+    if not principal.reads_cases:
+        return (sa.false(),)
     live = sa.or_(audience.c.until.is_(None), audience.c.until >= clock.today().isoformat())
     return (audience.c.agency == principal.agency, live, whoever)
 

@@ -34,6 +34,8 @@ BASES = {
     BasisKind.LEGAL_DUTY: "法令の定め",
     BasisKind.EMERGENCY: "緊急の対応",
 }
+# Without consent the provider reads as the secretariat, or as a part of the municipality (rule on the audience)
+BASES_WITHOUT_CONSENT = {BasisKind.PROVIDER: "支援会議の事務局・市町村直営の多機関協働事業者"}
 VIEWS = {
     View.FULL: "全部",
     View.SUMMARY: "概要",
@@ -91,6 +93,7 @@ def case_page(connection: Connection, principal: Principal, seq: int, number: st
 _WORDS = {
     "states": STATES,
     "bases": BASES,
+    "bases_without_consent": BASES_WITHOUT_CONSENT,
     "views": VIEWS,
     "channels": CHANNELS,
     "misdelivered": MISDELIVERED,

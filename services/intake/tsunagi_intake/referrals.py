@@ -39,6 +39,11 @@ _REFERRAL = Statement(
         {column.name: sa.bindparam(column.name) for column in referrals.c if column.name != "seq"}
     )
 )
+UNKNOWN_CASE = FieldError(
+    "case_number",
+    "case-not-found",
+    "そのケース番号は見つからないか、見る権限がありません。番号を確かめるか、空欄にしてください。",
+)
 _AUDIENCE = insert_of(audience)
 _PERSON = insert_of(persons)
 
@@ -137,9 +142,9 @@ def _case(
     if form.case_number:
         seq = cases.readable(connection, principal, form.case_number)
         if seq is None:
-            message = "そのケース番号は見つからないか、見る権限がありません。番号を確かめるか、空欄にしてください。"
-            raise Refusal(422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。",
-                          (FieldError("case_number", "case-not-found", message),))  # fmt: skip
+            raise Refusal(
+                422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。", (UNKNOWN_CASE,)
+            )
         return seq, form.case_number
     fiscal_year = clock.fiscal_year(clock.japanese_date(moment))
     number = next_number(connection, profile, "case", fiscal_year)

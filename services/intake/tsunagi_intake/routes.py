@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
@@ -90,8 +90,11 @@ async def form_page(kind: FromPath[str], request: AnyRequest, runtime: NamedDepe
 async def submit(request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """Take a referral from the page or as JSON. 201 with the numbers; 422 with every error; 409, 413 by their codes."""
     body = await request.body()
-    if request.headers.get("content-type", "").startswith(URLENCODED):
+    content_type = request.headers.get("content-type", "application/json")
+    if content_type.startswith(URLENCODED):
         return await _submit_page(request, runtime, body)
+    if not content_type.startswith("application/json"):
+        raise HTTPException(status_code=415)
     principal: Principal | None = request.scope.get("user")
     if principal is None:
         raise NotAuthorizedException
@@ -108,13 +111,24 @@ async def submit(request: AnyRequest, runtime: NamedDependency[Runtime]) -> Resp
         ) from None
     checked = _check(raw, runtime)
     if checked.form is None:
-        raise _invalid(checked.errors)
+        raise _invalid(await _with_case_error(runtime, principal, raw, checked.errors))
     receipt = await _take(runtime, principal, checked.form, request.headers.get("idempotency-key", ""), body)
     return Response(receipt, status_code=201, media_type=MediaType.JSON, headers={"Cache-Control": "no-store"})
 
 
 def _check(raw: object, runtime: Runtime) -> Checked[Referral]:
     return check(Referral, raw, Codes(clock.today(), runtime.profile.agency_names))
+
+
+async def _with_case_error(
+    runtime: Runtime, principal: Principal, raw: object, errors: tuple[FieldError, ...]
+) -> tuple[FieldError, ...]:
+    """The errors of a form, and the one that only the database knows: all are told at once."""
+    number = raw.get("case_number") if isinstance(raw, dict) else None
+    if not isinstance(number, str) or not number or any(error.path == "case_number" for error in errors):
+        return errors
+    known = await runtime.database.read(lambda connection: cases.readable(connection, principal, number))
+    return errors if known is not None else (*errors, referrals.UNKNOWN_CASE)
 
 
 def _invalid(errors: tuple[FieldError, ...]) -> Refusal:
@@ -191,7 +205,7 @@ async def _submit_page(request: AnyRequest, runtime: Runtime, body: bytes) -> Re
     try:
         check_token(principal, fields.get(TOKEN_FIELD, ""))
         checked = _check(raw, runtime)
-        errors = checked.errors
+        errors = checked.errors and await _with_case_error(runtime, principal, raw, checked.errors)
         if len(msgspec.json.encode(raw)) > FORM_LIMIT_BYTES:
             raise too_large()
         if checked.form is not None:

@@ -123,8 +123,9 @@ def note_opening(connection: Connection, _event: Envelope, data: DocumentOpened)
 def own_delivery(
     connection: Connection, directory: Directory, principal: Principal, wanted: str, day: dt.date
 ) -> Delivery | None:
-    """The delivery when it is to the caller's agency and the agency's contract is live on that day; else None."""
-    delivery = find(connection, wanted)
+    """The delivery when it is to the caller's agency, whose contract is live on that day, and the caller's post has to do
+    with cases; else None."""
+    delivery = find(connection, wanted) if principal.reads_cases else None
     if delivery is None or delivery.agency != principal.agency or directory.refusal(principal.agency, day):
         return None
     return delivery

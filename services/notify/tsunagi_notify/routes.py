@@ -123,6 +123,8 @@ async def show_inbox(
     principal, cursor = _acting(runtime, request), cursor_of(after)
 
     def read(connection: Connection) -> tuple[list[Message], int]:
+        if not principal.reads_cases:
+            return [], 0
         found = inbox.messages(connection, principal.agency, only_open=show == "open", after=cursor, limit=limit + 1)
         return found, inbox.open_count(connection, principal.agency)
 

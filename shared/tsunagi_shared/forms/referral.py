@@ -16,6 +16,8 @@ from tsunagi_shared.forms import fields as ask
 from tsunagi_shared.forms.fields import CodeList, DateRange
 
 MOST_DESTINATIONS = 10
+# Said at every field that the summary, the only sheet of a destination, leaves out
+NOT_TO_DESTINATIONS = "つなぎ先には見えません。"
 MOST_HOUSEHOLD_MEMBERS = 20
 
 
@@ -117,7 +119,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         str,
         ask.line(
             "住所",
-            "住所を知られると危険があるときは入力せず、「安全上の留意」に「住所は窓口に確認」と書いてください。",
+            "住所を知られると危険があるときは入力せず、「配慮を希望されること」に「住所は窓口に確認」と書いてください。",
             limit=200,
         ),
     ] = ""
@@ -151,7 +153,9 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     until: Annotated[dt.date | None, ask.date("同意の有効期限", "その日まで有効です。空欄のときは期限なしです。")] = (
         None
     )
-    note: Annotated[str, ask.text("同意についての補足", "共有してほしくない事項など", limit=400)] = ""
+    note: Annotated[
+        str, ask.text("同意についての補足", "共有してほしくない事項など。" + NOT_TO_DESTINATIONS, limit=400)
+    ] = ""
 
     @staticmethod
     def contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> Iterator[tuple[str, str, str]]:
@@ -201,12 +205,14 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
         ClientKind.PERSON
     )
     client_name: Annotated[
-        str, ask.line("相談者の氏名・機関名", "相談者が本人以外のときに入力してください。", limit=80)
+        str,
+        ask.line("相談者の氏名・機関名", "相談者が本人以外のときに入力してください。" + NOT_TO_DESTINATIONS, limit=80),
     ] = ""
-    finding_route: Annotated[FindingRoute | None, ask.choice("把握の経路")] = None
+    finding_route: Annotated[FindingRoute | None, ask.choice("把握の経路", NOT_TO_DESTINATIONS)] = None
     person: Annotated[Person, ask.group("本人")]
     household: Annotated[
-        list[HouseholdMember], ask.rows("世帯員", "本人以外の人を書いてください。", limit=MOST_HOUSEHOLD_MEMBERS)
+        list[HouseholdMember],
+        ask.rows("世帯員", "本人以外の人を書いてください。" + NOT_TO_DESTINATIONS, limit=MOST_HOUSEHOLD_MEMBERS),
     ] = msgspec.field(default_factory=list)
     household_size: Annotated[int, ask.number("世帯の人数", "本人を含む人数です。", limit=50, lowest=1)] | None = None
     troubles: Annotated[
@@ -220,13 +226,20 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
         str, ask.text("主訴", "本人が一番困っていること、望んでいることを、本人の言葉で書いてください。", limit=400)
     ]
     reason: Annotated[str, ask.text("つなぐ理由", "つなぎ先に何をしてほしいかを書いてください。", limit=1000)]
-    considerations: Annotated[str, ask.text("配慮を希望されること", limit=1000)] = ""
-    involved_agencies: Annotated[
-        str, ask.text("すでに関わっている機関", limit=1000, section="これまでの経過と留意すること")
+    considerations: Annotated[
+        str,
+        ask.text(
+            "配慮を希望されること",
+            "つなぎ先にも届きます。連絡してはいけない相手や時間帯など、連絡するときの注意もここに書いてください。",
+            limit=1000,
+        ),
     ] = ""
-    actions_taken: Annotated[str, ask.text("これまでの対応", limit=2000)] = ""
+    involved_agencies: Annotated[
+        str, ask.text("すでに関わっている機関", NOT_TO_DESTINATIONS, limit=1000, section="これまでの経過と留意すること")
+    ] = ""
+    actions_taken: Annotated[str, ask.text("これまでの対応", NOT_TO_DESTINATIONS, limit=2000)] = ""
     safety_notes: Annotated[
-        str, ask.text("安全上の留意", "DV・虐待のおそれ、連絡してはいけない相手や時間帯など", limit=1000)
+        str, ask.text("安全上の留意", "DV・虐待のおそれなど。" + NOT_TO_DESTINATIONS, limit=1000)
     ] = ""
     consent: Annotated[
         Consent, ask.group("情報共有の同意", "他機関と個人情報を共有することについて、本人の意思を確認した結果です。")
