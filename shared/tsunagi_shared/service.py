@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -39,6 +40,7 @@ from tsunagi_shared.web.pages import Pages
 
 BODY_LIMIT = 1024 * 1024
 CLEAN_SECONDS = 3600
+GC_THRESHOLDS = (50_000, 20, 50)  # new objects before a young, a middle, a full collection
 CLEAN_PAUSE_SECONDS = 0.05
 PLUMBING_MIGRATIONS = (Path(__file__).parent / "migrations" / "plumbing", "alembic_plumbing")
 
@@ -217,6 +219,10 @@ def serve(service: Service, settings: Settings) -> None:
     configure_logging(settings.log_level)
     runtime = build_runtime(service, settings)
     app = create_app(service, runtime)
+    # What is there now stays: a full collection that walks it again stops everybody for 40 ms (p99 of POST /referrals)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     log.info("starting", service=service.name, port=settings.port)
     uvicorn.run(
         app,

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import enum
+from tsunagi_shared.forms.fields import CodeList
 
 
-class LabelledCode(enum.StrEnum):
-    """A code with the Japanese name people see. Written `NAME = "code", "日本語"`."""
-
-    label: str
-
-    def __new__(cls, code: str, label: str) -> LabelledCode:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.label = label
-        return member
-
-
-class LegalRole(LabelledCode):
+class LegalRole(CodeList):
     """What a meeting body is in law or in the programme (its local name is a separate, dated field)."""
 
     LAYERED_SUPPORT_MEETING = "layered_support_meeting", "重層的支援会議"
@@ -34,7 +22,7 @@ class LegalRole(LabelledCode):
     OTHER = "other", "その他"
 
 
-class Role(LabelledCode):
+class Role(CodeList):
     """What a person may do. Titles map to roles in the profile."""
 
     CLERK = "clerk", "相談員"
@@ -47,7 +35,7 @@ class Role(LabelledCode):
     ADMINISTRATOR = "administrator", "システム管理者"
 
 
-class Operation(LabelledCode):
+class Operation(CodeList):
     """How the municipality has an agency's work done. Several together are possible (直営・委託)."""
 
     DIRECT = "direct", "直営"
@@ -55,7 +43,7 @@ class Operation(LabelledCode):
     SUBSIDISED = "subsidised", "補助"
 
 
-class AgencyKind(LabelledCode):
+class AgencyKind(CodeList):
     """What sort of organisation an agency is."""
 
     CITY_SECTION = "city_section", "市町村の課"
@@ -70,7 +58,7 @@ class AgencyKind(LabelledCode):
     OTHER = "other", "その他"
 
 
-class BodyConsent(LabelledCode):
+class BodyConsent(CodeList):
     """Whether a body hears a case only with the person's consent."""
 
     REQUIRED = "required", "本人同意が必要"
@@ -78,7 +66,7 @@ class BodyConsent(LabelledCode):
     NOT_STATED = "not_stated", "定めなし"
 
 
-class HolidayMove(LabelledCode):
+class HolidayMove(CodeList):
     """What happens to a regular sitting that falls on a public holiday."""
 
     NONE = "none", "動かさない"
@@ -87,7 +75,7 @@ class HolidayMove(LabelledCode):
     SKIP = "skip", "開かない"
 
 
-class Activity(LabelledCode):
+class Activity(CodeList):
     """What a partner outside the agencies contributes."""
 
     ENTRY = "entry", "相談・発見の入口"
@@ -95,7 +83,7 @@ class Activity(LabelledCode):
     COMMUNITY_BUILDING = "community_building", "地域づくり"
 
 
-class FormKind(LabelledCode):
+class FormKind(CodeList):
     """The forms a profile can extend and for which it sets how long they are kept."""
 
     REFERRAL = "referral", "共通様式（つなぎシート）"
@@ -110,7 +98,7 @@ class FormKind(LabelledCode):
     REPORT = "report", "実績報告"
 
 
-class RetentionStart(LabelledCode):
+class RetentionStart(CodeList):
     """The day after which the years of a retention class are counted (起算日)."""
 
     COMPLETED = "completed", "完結の日"
