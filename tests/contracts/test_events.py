@@ -47,7 +47,8 @@ def test_unknown_fields_are_ignored_at_every_depth(event_type: str) -> None:
 def _widened(value: object, key: str = "") -> object:
     if isinstance(value, dict):
         inside = {name: _widened(part, name) for name, part in value.items()}
-        is_mapping = key in ("local", "local_labels")  # free keys: every further one would be content
+        # free keys: every further one would be content
+        is_mapping = key in ("local", "local_labels", "person_names", "agency_names", "cleared")
         return inside if is_mapping else {**inside, "added_later": {"deep": [1]}}
     if isinstance(value, list):
         return [_widened(part) for part in value]

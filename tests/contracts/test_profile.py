@@ -254,6 +254,65 @@ def test_local_fields_come_as_fields_of_the_form(small: Profile) -> None:
     assert small.local_fields(FormKind.PLAN) == ()
 
 
+LISTS = """
+[[agency_lists]]
+id = "annex"
+name = "別紙1"
+agencies = ["provider"]
+from = 2026-04-01
+until = 2026-09-30
+
+[[agency_lists]]
+id = "annex"
+name = "別紙1（改訂）"
+agencies = ["provider", "section"]
+from = 2026-10-01
+
+[[code_lists.issues]]
+code = "snow"
+label = "雪かき"
+from = 2026-12-01
+
+[limits]
+destinations = 3
+"""
+
+
+def test_a_list_of_agencies_is_that_of_its_day(tmp_path: Path) -> None:
+    """An annex holds the agencies of its period, first and last day included; outside every period there is none."""
+    profile = load_profile(write(tmp_path, SMALL + LISTS))
+    days = [dt.date(2026, 3, 31), dt.date(2026, 4, 1), dt.date(2026, 9, 30), dt.date(2026, 10, 1), dt.date(2099, 1, 1)]
+    found = [profile.agency_list_on("annex", day) for day in days]
+    both = ("provider", "section")
+    assert [row.agencies if row else None for row in found] == [None, ("provider",), ("provider",), both, both]
+    assert profile.agency_list_on("other", DAY) is None
+
+
+def test_the_codes_of_a_form_are_those_of_the_day(tmp_path: Path) -> None:
+    """What a check needs comes from the profile as it stands that day: annexes, bodies, laws, added codes, own fields."""
+    profile = load_profile(write(tmp_path, SMALL + LISTS))
+    before, after = (profile.codes(FormKind.REFERRAL, day) for day in (dt.date(2026, 3, 31), dt.date(2026, 12, 1)))
+    assert (before.today, after.today) == (dt.date(2026, 3, 31), dt.date(2026, 12, 1))
+    assert (before.lists, after.lists) == ({}, {"annex": "別紙1（改訂）"})
+    assert (before.bodies["open"], after.bodies["open"]) == ("（仮）見本協働会議", "見本協働会議")
+    assert (before.laws, after.laws) == ({"secrecy": "前の文"}, {"secrecy": "後の文"})
+    assert (before.code_lists, after.code_lists) == ({"issues": {}}, {"issues": {"snow": "雪かき"}})
+    assert after.agencies == profile.agency_names
+    assert [field.name for field in after.local] == ["district", "remarks"]
+    assert (after.limits["destinations"], profile.codes(FormKind.CONSENT, DAY).limits) == (3, {})
+    assert profile.codes(FormKind.CONSENT, DAY).local == ()
+
+
+def test_codes_are_made_once_a_day(small: Profile) -> None:
+    """The same day gives the very same codes, and the days before are not kept for ever."""
+    first = small.codes(FormKind.REFERRAL, DAY)
+    assert small.codes(FormKind.REFERRAL, DAY) is first
+    for number in range(100):
+        small.codes(FormKind.REFERRAL, DAY + dt.timedelta(number))
+    assert len(small._codes) <= len(FormKind) + 1
+    assert small.codes(FormKind.REFERRAL, DAY) == first
+
+
 def test_the_version_is_that_of_the_bytes(tmp_path: Path, small: Profile) -> None:
     """The same bytes give the same version; a changed comment gives another. A byte order mark and CRLF do no harm."""
     assert load_profile(write(tmp_path, SMALL)).version == small.version

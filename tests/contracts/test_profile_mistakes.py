@@ -138,6 +138,34 @@ def test_a_mistake_draws_no_false_ones_after_it(tmp_path: Path, changes: list[tu
 
 
 @pytest.mark.parametrize(
+    ("row", "path", "said"),
+    [
+        ('agencies = ["provider", "nobody"]', "agency_lists.1.agencies.1", "ありません"),
+        ('agencies = ["provider", "provider"]', "agency_lists.1.agencies.1", "二度"),
+        ("agencies = []", "agency_lists.1.agencies", "一つもありません"),
+        ('agencies = ["section"]\nuntil = 2026-09-30', "agency_lists.1.until", "前です"),
+        ('agencies = ["section"]\nmembers = 3', "agency_lists.1.members", "項目はありません"),
+    ],
+)
+def test_a_list_of_agencies_with_a_mistake_is_refused(tmp_path: Path, row: str, path: str, said: str) -> None:
+    """An annex names known agencies, each once, at least one, for a period that ends after it began."""
+    first = '\n[[agency_lists]]\nid = "annex"\nname = "別紙1"\nagencies = ["section"]\nfrom = 2026-04-01\nuntil = 2026-09-30\n'
+    second = f'[[agency_lists]]\nid = "annex"\nname = "別紙1"\nfrom = 2026-10-01\n{row}\n'
+    ((_, where, message),) = problems_of(tmp_path, SMALL + first + second)
+    assert where == path
+    assert said in message
+
+
+def test_two_periods_of_one_list_may_not_overlap(tmp_path: Path) -> None:
+    """On any day an annex is one list; two lists may hold at the same time."""
+    row = '\n[[agency_lists]]\nid = "{}"\nname = "別紙"\nagencies = ["section"]\nfrom = {}\n'
+    text = SMALL + row.format("annex", "2026-04-01") + row.format("other", "2026-04-01")
+    assert len(load_profile(write(tmp_path, text)).agency_lists) == 2
+    text += row.format("annex", "2026-10-01")
+    assert [path for _, path, _ in problems_of(tmp_path, text)] == ["agency_lists.2.from"]
+
+
+@pytest.mark.parametrize(
     ("pattern", "said"),
     [
         ("R{fiscal_year}", "連番"),

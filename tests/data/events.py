@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from tests.data.forms import sample
 from tests.data.referrals import referral
 from tsunagi_shared.contracts import events
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.contracts.envelope import Envelope, encode, source_of, uuid7
 from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.forms.checks import Codes, check
+from tsunagi_shared.forms.kinds import FORMS
 from tsunagi_shared.forms.referral import Referral
 
 MUNICIPALITY = "132187"
@@ -28,6 +30,62 @@ def _form() -> Referral:
     form = check(Referral, referral(), Codes(dt.date(2026, 11, 23), agencies)).form
     assert form is not None
     return form
+
+
+def _sample(kind: str) -> Any:
+    """The valid sample of that kind of form, checked against whatever it names."""
+    raw = sample(kind)
+    named = {
+        text
+        for value in raw.values()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    }
+    names = dict.fromkeys(named, "見本の名前")
+    checked = check(FORMS[kind].struct, raw, Codes(dt.date(2026, 11, 23), names, names, names, names))
+    assert checked.form is not None, checked.errors
+    return checked.form
+
+
+_STAFF = events.Staff("mado", "見本　窓子", "disability", "福生市 障害福祉課")
+_PERSONS = ("01972f3c-0000-7000-8000-000000000003.0", "01972f3c-0000-7000-8000-000000000003.1")
+_CONSENT_ENTRY = AudienceEntry(
+    "sample-care",
+    Basis(BasisKind.CONSENT, "consent/01972f3c-0000-7000-8000-000000000006"),
+    View.SUMMARY,
+    until=dt.date(2027, 3, 31),
+    hidden=(_PERSONS[1],),
+    withheld=(f"{_PERSONS[0]}:address",),
+)
+_FULL_ENTRIES = (
+    AudienceEntry("disability", Basis(BasisKind.ORIGIN, FORM), View.FULL),
+    AudienceEntry("welfare-desk", Basis(BasisKind.PROVIDER, "exempt"), View.FULL),
+    AudienceEntry(
+        "child-family-center", Basis(BasisKind.LEGAL_DUTY, "ground/1", "provision-by-municipality"), View.FULL
+    ),
+)
+
+
+def _recorded(kind: str, number: int) -> dict[str, Any]:
+    """What every form other than the referral carries."""
+    return {
+        "form_id": f"01972f3c-0000-7000-8000-0000000000{number:02d}",
+        "revision": 1,
+        "number": f"{CASE}-{number}",
+        "case_number": "" if kind == "pledge" else CASE,
+        "received_at": AT,
+        "submitted_by": _STAFF,
+        "form": _sample(kind),
+        "audience": _FULL_ENTRIES,
+        "persons": () if kind == "pledge" else _PERSONS,
+        "person_names": {} if kind == "pledge" else {_PERSONS[0]: "見本　太郎", _PERSONS[1]: "見本　花子"},
+        "agency_names": {"sample-care": "見本介護サービス事業所", "welfare-desk": "福祉総合相談窓口"},
+        "provider": "welfare-desk",
+        "provider_name": "福祉総合相談窓口",
+        "municipality_name": "福生市",
+        "local_labels": {"district": "地区"},
+        "retention": events.Retention("case"),
+    }
 
 
 _DOCUMENT: dict[str, Any] = {"document_id": DOCUMENT, "version": 1, "case_number": CASE}
@@ -49,7 +107,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
         referral_number="R2026-00001",
         case_number=CASE,
         received_at=AT,
-        submitted_by=events.Staff("mado", "見本　窓子", "disability", "福生市 障害福祉課"),
+        submitted_by=_STAFF,
         form=_form(),
         destination_names=("見本介護サービス事業所", "見本の相談窓口"),
         audience=(
@@ -66,6 +124,60 @@ SAMPLES: dict[str, msgspec.Struct] = {
         local_labels={"district": "地区"},
         retention=events.Retention("case", dt.date(2027, 3, 31), True),
     ),
+    events.REFERRAL_ANSWERED: events.ReferralAnswered(
+        **_recorded("reply", 11), referral_id=FORM.removeprefix("referral/"), referral_number="R2026-00001"
+    ),
+    events.CONSENT_GIVEN: events.ConsentGiven(
+        **_recorded("consent", 12),
+        shared_with=("sample-care", "welfare-council"),
+        list_names=("見本の機関の一覧（令和8年4月1日）",),
+    ),
+    events.PLEDGE_GIVEN: events.PledgeGiven(
+        **_recorded("pledge", 13), body_name="福生市支援会議", law_text="見本法第1条（守秘義務）"
+    ),
+    events.ASSESSMENT_SUBMITTED: events.AssessmentSubmitted(**_recorded("assessment", 14)),
+    events.EVALUATION_SUBMITTED: events.EvaluationSubmitted(**_recorded("evaluation", 15)),
+    events.AUDIENCE_CHANGED: events.AudienceChanged(
+        form=FORM,
+        case_number=CASE,
+        audience_revision=2,
+        entries=(*_FULL_ENTRIES, _CONSENT_ENTRY),
+        persons=_PERSONS,
+        provider="welfare-desk",
+    ),
+    events.CONSENT_WITHDRAWN: events.ConsentWithdrawn(
+        consent_id="01972f3c-0000-7000-8000-000000000006",
+        case_number=CASE,
+        person=_PERSONS[0],
+        agencies=("sample-care",),
+        withdrawn_on=dt.date(2026, 11, 23),
+        code="partly_withdrawn",
+        at=AT,
+    ),
+    events.PROTECTION_CHANGED: events.ProtectionChanged(
+        case_number=CASE,
+        revision=1,
+        withheld=(f"{_PERSONS[0]}:address", f"{_PERSONS[0]}:phone"),
+        cleared={f"{_PERSONS[0]}:address": ("welfare-desk",)},
+        at=AT,
+    ),
+    events.RECORD_WITHDRAWN: events.RecordWithdrawn(
+        form=FORM, case_number=CASE, code="misdirected", keep=("disability", "social-welfare"), at=AT
+    ),
+    events.RECORD_ERASED: events.RecordErased(forms=(FORM,), case_number=CASE, code="disposal", at=AT),
+    events.WATERMARK_PASSED: events.WatermarkPassed(at=AT),
+    events.DOCUMENT_SHARED: events.DocumentShared(
+        **_DESCRIBED,
+        page=f"https://documents.example.jp/documents/{DOCUMENT}/current",
+        tell=("hardship-support",),
+        readers=("disability", "hardship-support", "sample-care"),
+        urgency="soon",
+        reply_by=dt.date(2026, 12, 1),
+    ),
+    events.DOCUMENT_WITHDRAWN: events.DocumentWithdrawn(
+        **_DOCUMENT, agencies=("sample-care",), readers=("disability",), code="consent_withdrawn", at=AT
+    ),
+    events.DOCUMENT_SUPERSEDED: events.DocumentSuperseded(**_DOCUMENT, by_version=2, at=AT),
     events.DOCUMENT_CREATED: events.DocumentCreated(
         **_DESCRIBED,
         word=_WORD,

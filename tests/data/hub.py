@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
+from nats.js.errors import NotFoundError
 
 from deploy.hub.keys import ADMIN
 from deploy.hub.provision import consumer_configuration, signed_in
@@ -22,7 +25,11 @@ async def on_stream(hub: NatsServer, stream: str) -> list[bytes]:
         jetstream = admin.jetstream()
         state = (await jetstream.stream_info(stream)).state
         numbers = range(state.first_seq, state.last_seq + 1) if state.messages else range(0)
-        return [(await jetstream.get_msg(stream, seq=number)).data or b"" for number in numbers]
+        found = []
+        for number in numbers:
+            with contextlib.suppress(NotFoundError):  # taken off by its owner
+                found.append((await jetstream.get_msg(stream, seq=number)).data or b"")
+        return found
 
 
 async def events_on(hub: NatsServer, stream: str) -> list[Envelope]:

@@ -15,6 +15,7 @@ from tests.data.services import rows_of, runtime_in, service_named
 from tsunagi_intake.tables import referrals
 from tsunagi_shared.accounts import Post
 from tsunagi_shared.contracts.envelope import decode
+from tsunagi_shared.contracts.events import WATERMARK_PASSED
 from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.inbox import Inbox
 from tsunagi_shared.outbox import outbox
@@ -96,8 +97,9 @@ class Intake:
         return len(await self.rows(referrals))
 
     async def events(self) -> list[Any]:
-        """The events that wait to be sent, oldest first."""
-        return [decode(row["payload"]) for row in await self.rows(outbox)]
+        """The events that wait to be sent, oldest first; the clockwork's watermark is not among them."""
+        found = [decode(row["payload"]) for row in await self.rows(outbox)]
+        return [event for event in found if event.type != WATERMARK_PASSED]
 
     async def hears(self, event_type: str, data: Any, revision: int = 1, event_id: str = "") -> None:
         """An event of another service arrives."""

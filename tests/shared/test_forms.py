@@ -13,11 +13,23 @@ from hypothesis import strategies as st
 
 from tsunagi_shared.forms.checks import Codes, FieldError, check
 from tsunagi_shared.forms.fields import Field, Kind, fields_of, form_schema
-from tsunagi_shared.forms.referral import ConsentStatus, Referral, Trouble
+from tsunagi_shared.forms.referral import ConsentStatus, Reception, Referral, Trouble
 
 TODAY = dt.date(2026, 11, 23)
 AGENCIES = {"shakai": "社会福祉課", "shakyo": "見本社会福祉協議会", "kaigo": "介護福祉課"}
-CODES = Codes(today=TODAY, agencies=AGENCIES)
+LOCAL = (
+    Field(
+        name="ward",
+        path="local.ward",
+        kind=Kind.CHOICE,
+        title="地区",
+        required=True,
+        choices=(("east", "東"), ("west", "西")),
+    ),
+    Field(name="remarks", path="local.remarks", kind=Kind.TEXT, title="備考", limit=30),
+    Field(name="short", path="local.short", kind=Kind.LINE, title="略号", limit=4),
+)
+CODES = Codes(today=TODAY, agencies=AGENCIES, local=LOCAL)
 
 SAMPLE: dict[str, Any] = {
     "destinations": ["shakyo", "kaigo"],
@@ -48,6 +60,8 @@ SAMPLE: dict[str, Any] = {
         "agencies": ["shakyo"],
         "until": "2027-11-19",
     },
+    "reception": {"email": "mihon@example.jp", "work": "pension"},
+    "local": {"ward": "east"},
 }
 
 
@@ -115,7 +129,7 @@ def test_every_error_at_once_in_form_order() -> None:
         main_trouble="food",
         consultation="あ" * 4001,
         consent={"status": "given"},
-        local={"ward": "\x00"},
+        local={"remarks": "\x00"},
     )
     raw["no_such_field"] = 1
     assert [(error.path, error.code) for error in errors_of(raw)] == [
@@ -131,7 +145,8 @@ def test_every_error_at_once_in_form_order() -> None:
         ("consent.given_on", "required"),
         ("consent.method", "required"),
         ("consent.agencies", "required"),
-        ("local.ward", "control-character"),
+        ("local.ward", "required"),
+        ("local.remarks", "control-character"),
         ("no_such_field", "unknown-field"),
     ]
 
@@ -173,9 +188,20 @@ def test_every_error_at_once_in_form_order() -> None:
         ({"consent__status": "given", "consent__until": "2026-01-01"}, "consent.until", "before-start"),
         ({"consent__status": "refused"}, "consent.agencies", "consent-not-given"),
         ({"consent__given_on": "2026-11-24"}, "consent.given_on", "future-date"),
+        ({"local": []}, "local", "wrong-type"),
+        ({"local": None}, "local.ward", "required"),
+        ({"local": {"ward": "", "remarks": "x"}}, "local.ward", "required"),
         ({"local": {"ward": 1}}, "local.ward", "wrong-type"),
-        ({"local": {"Ward Name": "x"}}, "local.?", "unknown-field"),
+        ({"local": {"ward": "north"}}, "local.ward", "wrong-code"),
+        ({"local__remarks": "あ" * 31}, "local.remarks", "too-long"),
+        ({"local__short": "一\n二"}, "local.short", "line-break"),
+        ({"local__no_such": "x"}, "local.no_such", "unknown-field"),
+        ({"local__Ward Name": "x"}, "local.?", "unknown-field"),
         ({"local": {f"field_{number}": "x" for number in range(41)}}, "local", "too-many"),
+        ({"protection": ["address"]}, "protection_kind", "required"),
+        ({"protection_kind": "own_wish"}, "protection", "required"),
+        ({"reception__applied_on": "2027-01-01"}, "reception.applied_on", "future-date"),
+        ({"reception__client_phone": "1"}, "reception.client_phone", "not-a-phone"),
     ],
 )
 def test_one_error(values: dict[str, Any], path: str, code: str) -> None:
@@ -228,7 +254,12 @@ def test_garbage_is_refused_without_a_fault(raw: object) -> None:
 @given(st.dictionaries(st.sampled_from(NAMES), JSON_LIKE, max_size=4))
 def test_garbage_in_a_good_form(values: dict[str, object]) -> None:
     """Garbage in some fields gives errors that lie in those fields (or in one bound to them by a rule) alone."""
-    bound = {"client_kind": {"client_name"}, "troubles": {"main_trouble"}}
+    bound = {
+        "client_kind": {"client_name"},
+        "troubles": {"main_trouble"},
+        "protection": {"protection_kind"},
+        "protection_kind": {"protection"},
+    }
     allowed = set(values).union(*(bound.get(name, set()) for name in values))
     for error in errors_of({**SAMPLE, **values}):
         assert error.path.split(".")[0] in allowed
@@ -296,14 +327,49 @@ def test_paths() -> None:
     """A group's fields have full paths; a row's are relative to the row."""
     by_name = {field.name: field for field in fields_of(Referral)}
     assert [field.path for field in by_name["person"].fields][:2] == ["person.name", "person.kana"]
-    assert [field.path for field in by_name["household"].fields][:2] == ["name", "relationship"]
+    assert [field.path for field in by_name["household"].fields][:2] == ["name", "kana"]
 
 
 def test_schema() -> None:
-    """The schema carries Japanese titles and labels, and closes every object but the city's own fields."""
-    schema = form_schema(Referral)
+    """The schema carries Japanese titles and labels, closes every object, and says what the city's own fields take."""
+    schema = form_schema(Referral, LOCAL)
     referral = schema["$defs"]["Referral"]
     assert referral["properties"]["chief_complaint"]["title"] == "主訴"
     assert referral["additionalProperties"] is False
     assert {"const": "urgent", "title": "至急"} in schema["$defs"]["Urgency"]["oneOf"]
-    assert set(referral["required"]) == {field.name for field in fields_of(Referral) if field.required}
+    assert set(referral["required"]) == {field.name for field in fields_of(Referral) if field.required} | {"local"}
+    local = referral["properties"]["local"]
+    assert (local["required"], local["additionalProperties"]) == (["ward"], False)
+    assert local["properties"]["ward"]["oneOf"] == [{"const": "east", "title": "東"}, {"const": "west", "title": "西"}]
+    assert local["properties"]["remarks"] == {"type": "string", "title": "備考", "maxLength": 30 * 8}
+
+
+def test_schema_without_a_profile_leaves_the_citys_fields_open() -> None:
+    """The description of the interface, made for no municipality, allows any field of a city and requires none."""
+    described = form_schema(Referral)["$defs"]["Referral"]
+    assert described["properties"]["local"]["additionalProperties"]["type"] == "string"
+    assert "local" not in described["required"]
+
+
+def test_the_citys_own_fields_pass() -> None:
+    """Fields of the profile are kept as typed, with line feeds made one kind; those left empty are not there."""
+    form = check(Referral, changed(local={"ward": "west", "remarks": "一\r\n二", "short": " "}), CODES).form
+    assert form is not None
+    assert form.local == {"ward": "west", "remarks": "一\n二"}
+
+
+def test_the_profile_may_take_fewer_entries() -> None:
+    """A limit of the profile holds where it is below the form's own, and is the number that is told."""
+    fewer = msgspec.structs.replace(CODES, limits={"destinations": 1, "household": 99})
+    (error,) = check(Referral, SAMPLE, fewer).errors
+    assert (error.path, error.code) == ("destinations", "too-many")
+    assert "1件" in error.message
+    many = check(Referral, changed(household=[{"relationship": "兄"}] * 21), fewer).errors
+    assert ("household", "too-many") in [(error.path, error.code) for error in many]
+
+
+def test_reception_and_protection_are_optional() -> None:
+    """A referral of an older client, without the reception's items or a protection, is taken as it was."""
+    form = check(Referral, changed(reception=None), CODES).form
+    assert form is not None
+    assert (form.reception, form.protection, form.protection_kind) == (Reception(), [], None)

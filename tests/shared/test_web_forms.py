@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import urllib.parse
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,14 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 import tsunagi_shared.web
+from tests.data.page_inputs import inputs_of
 from tsunagi_shared.accounts import Principal
+from tsunagi_shared.audit import AuditLine
+from tsunagi_shared.audit_pages import AuditPage, words_of
 from tsunagi_shared.forms.checks import Codes, FieldError, check
-from tsunagi_shared.forms.fields import fields_of
+from tsunagi_shared.forms.codes import fields_for
+from tsunagi_shared.forms.fields import Field, Kind
+from tsunagi_shared.forms.kinds import FORMS
 from tsunagi_shared.forms.referral import Referral
 from tsunagi_shared.problems import Problem
 from tsunagi_shared.web.forms import (
@@ -35,7 +39,11 @@ from tsunagi_shared.web.forms import (
 from tsunagi_shared.web.pages import Link, Pages, jst, wareki
 
 AGENCIES = {"shakai": "社会福祉課", "shakyo": "見本社会福祉協議会", "kaigo": "介護福祉課"}
-CODES = Codes(dt.date(2026, 11, 23), AGENCIES)
+LOCAL = (
+    Field(name="ward", path="local.ward", kind=Kind.CHOICE, title="地区", choices=(("east", "東"), ("west", "西"))),
+    Field(name="remarks", path="local.remarks", kind=Kind.TEXT, title="備考", help="地域のこと", limit=30),
+)
+CODES = Codes(dt.date(2026, 11, 23), AGENCIES, lists={"annex": "別紙1"}, bodies={"support": "支援会議"}, local=LOCAL)
 CLERK = Principal("mihon", "見本 職員", "shakai", frozenset({"clerk"}), csrf="token")
 POSTED = [
     ("_csrf", "token"),
@@ -89,65 +97,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     )
 
 
-def referral_page(pages: Pages, values: FormValues) -> str:
+def referral_page(pages: Pages, values: FormValues, kind: str = "referral") -> str:
     return pages.render(
         "referral.html",
         principal=CLERK,
-        fields=fields_of(Referral),
+        fields=fields_for(FORMS[kind].struct, CODES),
         values=values,
         agencies=AGENCIES,
         moment=1_795_397_520_000_000,
         document=Link("共通様式", "/documents/1"),
     )
-
-
-class _Inputs(HTMLParser):
-    """What a browser would post from the page's last form, and every id and reference in it."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pairs: list[tuple[str, str]] = []
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self._area: list[str] | None = None
-        self._select = ""
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attributes}
-        if "id" in found:
-            self.ids.append(found["id"])
-        self.references += [*found.get("for", "").split(), *found.get("aria-describedby", "").split()]
-        if found.get("href", "").startswith("#"):
-            self.references.append(found["href"][1:])
-        if tag == "form":
-            self.pairs = []
-        elif tag == "select":
-            self._select = found["name"]
-        elif tag == "option" and "selected" in found:
-            self.pairs.append((self._select, found["value"]))
-        elif tag == "textarea":
-            self.pairs.append((found["name"], ""))
-            self._area = []
-        elif tag == "input" and (found.get("type") not in ("checkbox", "radio") or "checked" in found):
-            self.pairs.append((found["name"], found.get("value", "")))
-
-    def handle_data(self, data: str) -> None:
-        if self._area is not None:
-            self._area.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea" and self._area is not None:
-            # as a browser does: the first line feed belongs to the tag; line feeds are posted as CRLF
-            text = "".join(self._area).removeprefix("\n").replace("\r\n", "\n").replace("\n", "\r\n")
-            self.pairs[-1] = (self.pairs[-1][0], text)
-            self._area = None
-
-
-def inputs_of(page: str) -> _Inputs:
-    parser = _Inputs()
-    parser.feed(page)
-    parser.close()
-    return parser
 
 
 def test_decode() -> None:
@@ -159,6 +118,27 @@ def test_decode() -> None:
     assert "_csrf" not in raw
     assert "finding_route" not in raw
     assert check(Referral, raw, CODES).errors == ()
+
+
+def test_the_citys_own_fields_are_on_the_page_and_in_the_post(pages: Pages) -> None:
+    """Fields of the profile are asked, come back as typed with their errors, and are sent in `local`."""
+    body = encoded([*POSTED, ("local.ward", "west"), ("local.remarks", "あ" * 31)])
+    raw = decode_urlencoded(body, Referral, LOCAL)
+    assert raw["local"] == {"ward": "west", "remarks": "あ" * 31}
+    errors = check(Referral, raw, CODES).errors
+    assert [(error.path, error.code) for error in errors] == [("local.remarks", "too-long")]
+    page = referral_page(pages, form_values(Referral, raw, errors, local=LOCAL))
+    assert 'href="#field-local-remarks"' in page
+    assert "地域のこと。30文字まで" in page
+    assert {("local.ward", "west"), ("local.remarks", "あ" * 31)} <= set(inputs_of(page).pairs)
+
+
+def test_a_field_the_profile_lacks_is_refused(pages: Pages) -> None:
+    """A post with another city's field is told so; nothing of it is swallowed."""
+    raw = decode_urlencoded(encoded([*POSTED, ("local.snow", "x")]), Referral, LOCAL)
+    errors = check(Referral, raw, CODES).errors
+    assert [error.code for error in errors] == ["unknown-field"]
+    assert form_values(Referral, raw, errors, local=LOCAL).summary[0].anchor == ""
 
 
 def test_decode_of_an_empty_post_names_every_gap() -> None:
@@ -297,6 +277,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+def empty_and_refused(pages: Pages, kind: str) -> str:
+    struct = FORMS[kind].struct
+    return referral_page(pages, form_values(struct, {}, check(struct, {}, CODES).errors, local=LOCAL), kind)
+
+
+def audit_page(pages: Pages) -> str:
+    line = AuditLine(
+        1, dt.datetime(2026, 11, 23, 1, 32, tzinfo=dt.UTC), "mihon", "shakai", "page", "document.open", "document/1",
+        "refused", "not-found", "C2026-00001", 2, "",
+    )  # fmt: skip
+    typed = dict.fromkeys(("case", "user", "agency", "action", "outcome", "since", "until"), "")
+    return pages.render(
+        "audit.html", principal=CLERK, page=AuditPage((line,), 1), typed=typed, agencies=AGENCIES, words=words_of, here="",
+        limit=100, before=0,
+    )  # fmt: skip
+
+
 def shared_pages(pages: Pages) -> dict[str, str]:
     raw = decode_urlencoded(encoded([*POSTED, ("reply_by", "昭和70年1月1日"), ("household.3.age", "x")]), Referral)
     errors = check(Referral, raw, CODES).errors
@@ -305,10 +302,12 @@ def shared_pages(pages: Pages) -> dict[str, str]:
     description = {"info": {"title": "つなぎ", "version": "1"}, "paths": {"/referrals": {"post": operation}}}
     return {
         "fresh": referral_page(pages, form_values(Referral)),
+        **{kind: empty_and_refused(pages, kind) for kind in ("consent", "assessment", "pledge")},
         "refused": referral_page(pages, form_values(Referral, raw, errors)),
         "sign in": pages.render("sign_in.html", next="/", problem="サインインできません。", typed=[("a", "b")]),
         "again": pages.render("typed_again.html", principal=CLERK, action="/referrals", typed=[("a", "b")]),
         "posts": pages.render("posts.html", principal=CLERK, posts=list(AGENCIES.items())),
+        "audit": audit_page(pages),
         "problem": pages.render("problem.html", principal=CLERK, problem=problem),
         "docs": pages.render("docs.html", description=description),
     }
@@ -372,4 +371,4 @@ def test_every_shared_template_is_shown_here(pages: Pages) -> None:
     """A page added to the shared templates is added to the checks above."""
     folder = Path(next(iter(tsunagi_shared.web.__path__))) / "html"
     whole = {path.name for path in folder.glob("*.html") if "extends" in path.read_text()}
-    assert whole == {"docs.html", "posts.html", "problem.html", "sign_in.html", "typed_again.html"}
+    assert whole == {"audit.html", "docs.html", "posts.html", "problem.html", "sign_in.html", "typed_again.html"}

@@ -31,20 +31,30 @@ class BasisKind(enum.StrEnum):
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """The ground of one entry: its kind and the record it rests on (`consent/<id>`, `referral/<id>`, a body's id)."""
+    """The ground of one entry: its kind and the record it rests on (`consent/<id>`, `referral/<id>`, a body's id).
+
+    `law`: the id of the profile's `legal_basis` that an entry without consent relies on.
+    """
 
     kind: BasisKind
     ref: str = ""
+    law: str = ""
 
 
 class AudienceEntry(msgspec.Struct, frozen=True):
-    """One agency that may read, the view it may read, and until when (a Japanese date, inclusive; None: open)."""
+    """One agency that may read, the view it may read, and until when (a Japanese date, inclusive; None: open).
+
+    `hidden`: ids of persons whose data it may not see (rule `per-person`). `withheld`: what protection keeps from it
+    (rule `protection`), each `<person id>:<field>` with the field one of `ProtectionField`. Both are part of the projection.
+    """
 
     agency: str
     basis: Basis
     view: View
     members: tuple[str, ...] = ()  # empty: all staff of the agency
     until: dt.date | None = None
+    hidden: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     def live_on(self, day: dt.date) -> bool:
         """Whether the basis still holds on that Japanese date."""

@@ -9,7 +9,7 @@ import threading
 import msgspec
 
 CONTENT_TYPE = "application/cloudevents+json"
-FORM_VERSION = 1  # the newest version of the forms this build understands; a newer event waits as needs-upgrade
+FORM_VERSION = 2  # the newest version of the forms this build understands; a newer event waits as needs-upgrade
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from tsunagi_shared.contracts.profile_codes import (
 )
 from tsunagi_shared.contracts.profile_tables import (
     Agency,
+    AgencyList,
     Body,
     Choice,
     Code,
@@ -51,12 +52,14 @@ from tsunagi_shared.contracts.profile_tables import (
     Title,
 )
 from tsunagi_shared.contracts.toml_tables import Problem, TomlFile
+from tsunagi_shared.forms.codes import Codes
 from tsunagi_shared.forms.fields import Field, Kind
 
 __all__ = [
     "Activity",
     "Agency",
     "AgencyKind",
+    "AgencyList",
     "Body",
     "BodyConsent",
     "Choice",
@@ -129,6 +132,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     partners: tuple[Partner, ...] = ()
     papers: tuple[Paper, ...] = ()
     targets: tuple[Target, ...] = ()
+    agency_lists: tuple[AgencyList, ...] = ()
     numbering: Numbering = Numbering()
     code_lists: dict[str, tuple[Code, ...]] = {}
     labels: dict[str, str] = {}
@@ -176,10 +180,32 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
 
         直営 always; an agency run under contracts while one covers the day; one without contracts is its own master.
         """
-        agency = self.agency(agency_id)
-        if Operation.DIRECT in agency.operation or not agency.operated_by:
+        return not self._runs_under_contracts(agency_id) or self.agency(agency_id).contract_on(day) is not None
+
+    def acts_for(self, agency_id: str, contractor: str, day: dt.date) -> bool:
+        """Whether people taken on by `contractor` act for the agency on that Japanese date (rule `contract`).
+
+        直営, and an agency without contracts: always. Else the contract that covers the day must be that contractor's. For
+        an agency that the profile does not know nobody acts.
+        """
+        if agency_id not in self.agencies_by_id:
+            return False
+        if not self._runs_under_contracts(agency_id):
             return True
-        return agency.contract_on(day) is not None
+        contract = self.agency(agency_id).contract_on(day)
+        return contract is not None and contract.contractor == contractor
+
+    def contractor_on(self, agency_id: str, day: dt.date) -> str:
+        """Who runs the agency under contract on that Japanese date; empty for 直営, for one without contracts, between two
+        contracts, and for an unknown agency."""
+        if agency_id not in self.agencies_by_id or not self._runs_under_contracts(agency_id):
+            return ""
+        contract = self.agency(agency_id).contract_on(day)
+        return "" if contract is None else contract.contractor
+
+    def _runs_under_contracts(self, agency_id: str) -> bool:
+        agency = self.agency(agency_id)
+        return Operation.DIRECT not in agency.operation and bool(agency.operated_by)
 
     @property
     def provider_direct(self) -> bool:
@@ -215,13 +241,23 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
         """The article as it may be printed on that date; None where the profile has none for the day."""
         return next((row for row in self.legal_basis if row.id == basis_id and row.covers(day)), None)
 
+    def agency_list_on(self, list_id: str, day: dt.date) -> AgencyList | None:
+        """The 別紙 as it stands on that Japanese date; None where the profile has none for the day."""
+        return next((row for row in self.agency_lists if row.id == list_id and row.covers(day)), None)
+
     def bodies_with(self, role: LegalRole, day: dt.date) -> tuple[Body, ...]:
         """The bodies that have the legal role on that date."""
         return tuple(body for body in self.bodies if role in body.roles_on(day))
 
     def local_fields(self, kind: FormKind) -> tuple[Field, ...]:
         """The fields the municipality adds to a form, as the page, the checks and the sheets walk them."""
-        settings = self.forms.get(kind, FormSettings())
+        return self._local_fields.get(kind, ())
+
+    @functools.cached_property
+    def _local_fields(self) -> dict[FormKind, tuple[Field, ...]]:
+        return {kind: self._asked(settings) for kind, settings in self.forms.items()}
+
+    def _asked(self, settings: FormSettings) -> tuple[Field, ...]:
         return tuple(
             Field(
                 name=row.name,
@@ -236,6 +272,37 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
             for row in settings.fields
         )
 
+    def codes(self, kind: FormKind, today: dt.date) -> Codes:
+        """What a check, a page and a schema of that form need of the profile, as it stands on that Japanese date."""
+        kept = self._codes.get((kind, today))
+        if kept is None:
+            kept = Codes(
+                today=today,
+                agencies=self.agency_names,
+                lists={row.id: row.name for row in self.agency_lists if row.covers(today)},
+                bodies={body.id: body.name_on(today) for body in self.bodies},
+                laws={row.id: row.text for row in self.legal_basis if row.covers(today)},
+                code_lists={
+                    name: {row.code: row.label for row in rows if row.covers(today)}
+                    for name, rows in self.code_lists.items()
+                },
+                limits=self._limits if kind is FormKind.REFERRAL else {},
+                local=self.local_fields(kind),
+            )
+            if len(self._codes) > len(FormKind):  # those of the days before
+                self._codes.clear()
+            self._codes[kind, today] = kept
+        return kept
+
+    @property
+    def _limits(self) -> dict[str, int]:
+        """By the path of the referral's field."""
+        return {"destinations": self.limits.destinations, "household": self.limits.household_members}
+
+    @functools.cached_property
+    def _codes(self) -> dict[tuple[FormKind, dt.date], Codes]:
+        return {}
+
 
 class ContactsFile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """contacts.toml as it is written."""
@@ -248,9 +315,11 @@ class Contacts(ContactsFile, frozen=True, kw_only=True, dict=True):
 
     version: str
 
-    def of(self, agency_id: str) -> Contact:
-        """The agency's addresses; without any, the inbox alone (empty Contact)."""
-        return next((row for row in self.contacts if row.agency == agency_id), Contact(agency=agency_id))
+    def of(self, agency_id: str, contractor: str = "") -> Contact:
+        """The addresses of that contractor of the agency; else the agency's own; without any, the inbox alone (empty
+        Contact)."""
+        rows = {row.contractor: row for row in self.contacts if row.agency == agency_id}
+        return rows.get(contractor) or rows.get("") or Contact(agency=agency_id)
 
 
 def load_profile(folder: Path) -> Profile:
@@ -264,7 +333,7 @@ def load_contacts(folder: Path, profile: Profile) -> Contacts:
     """The contacts in `folder`. ProfileError with every mistake of contacts.toml, unknown agencies among them."""
 
     def check(found: ContactsFile, report: profile_checks.Report) -> None:
-        profile_checks.check_contacts(found.contacts, profile.agency_names, report)
+        profile_checks.check_contacts(found.contacts, profile.agencies_by_id, report)
 
     found, version = _read(folder / CONTACTS_FILE, ContactsFile, check)
     return Contacts(version=version, contacts=found.contacts)

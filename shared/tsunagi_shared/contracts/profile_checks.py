@@ -79,6 +79,7 @@ def check_profile(profile: ProfileFile, report: Report) -> None:
     _unique(((("agencies", n, "id"), row.id) for n, row in enumerate(profile.agencies)), report)
     for n, agency in enumerate(profile.agencies):
         _check_agency(agency, ("agencies", n), bases, report)
+    _check_agency_lists(profile, agencies, report)
     _check_bodies(profile, agencies, bases, report)
     _check_people(profile, agencies, report)
     _check_retention(profile, report)
@@ -90,11 +91,18 @@ def check_profile(profile: ProfileFile, report: Report) -> None:
         _no_overlap(((("legal_basis", n, "from"), row) for n, row in rows), report)
 
 
-def check_contacts(contacts: Sequence[Contact], agencies: Mapping[str, str], report: Report) -> None:
-    """Reports unknown or doubled agencies and what is not an e-mail address."""
-    _unique(((("contacts", n, "agency"), row.agency) for n, row in enumerate(contacts)), report)
+def check_contacts(contacts: Sequence[Contact], agencies: Mapping[str, Agency], report: Report) -> None:
+    """Reports unknown or doubled agencies, contractors that never run the agency, and what is not an e-mail address."""
+    seen: set[tuple[str, str]] = set()
     for n, row in enumerate(contacts):
-        _known(row.agency, agencies, ("contacts", n, "agency"), "機関（profile.toml の agencies）", report)
+        place: Place = ("contacts", n, "agency")
+        _known(row.agency, agencies, place, "機関（profile.toml の agencies）", report)
+        if (row.agency, row.contractor) in seen:
+            report(place, f"「{row.agency}」が二度あります。受託者ごとに分けるときは、contractor も書いてください。")
+        seen.add((row.agency, row.contractor))
+        if row.contractor and row.agency in agencies:
+            known = [contract.contractor for contract in agencies[row.agency].operated_by]
+            _known(row.contractor, known, ("contacts", n, "contractor"), "受託者（この機関の operated_by）", report)
         for key in ("email", "urgent_email"):
             for position, address in enumerate(getattr(row, key)):
                 if not _EMAIL.fullmatch(address):
@@ -173,6 +181,19 @@ def _check_agency(agency: Agency, place: Place, bases: set[str], report: Report)
         report(place, "委託（entrusted）の機関には、受託者と期間（operated_by）を書いてください。")
     rows = ((*place, "operated_by", n, "from") for n in range(len(agency.operated_by)))
     _no_overlap(zip(rows, agency.operated_by, strict=True), report)
+
+
+def _check_agency_lists(profile: ProfileFile, agencies: set[str], report: Report) -> None:
+    for n, row in enumerate(profile.agency_lists):
+        place: Place = ("agency_lists", n, "agencies")
+        if not row.agencies:
+            report(place, "一覧に機関が一つもありません。")
+        for position, agency in enumerate(row.agencies):
+            _known(agency, agencies, (*place, position), "機関", report)
+        _unique((((*place, position), agency) for position, agency in enumerate(row.agencies)), report)
+    for list_id in {row.id for row in profile.agency_lists}:
+        rows = [(n, row) for n, row in enumerate(profile.agency_lists) if row.id == list_id]
+        _no_overlap(((("agency_lists", n, "from"), row) for n, row in rows), report)
 
 
 def _check_bodies(profile: ProfileFile, agencies: set[str], bases: set[str], report: Report) -> None:

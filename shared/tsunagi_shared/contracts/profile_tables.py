@@ -108,6 +108,14 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True):
         return next((contract for contract in self.operated_by if contract.covers(day)), None)
 
 
+class AgencyList(Dated, frozen=True, kw_only=True):
+    """Agencies that a consent can name together (別紙), as they stood in a period. One id may have several periods."""
+
+    id: Id
+    name: Text
+    agencies: tuple[str, ...]
+
+
 class Roles(msgspec.Struct, frozen=True, kw_only=True):
     """Which agency plays which part. `escalation` is the order in which a window asks for help."""
 
@@ -291,8 +299,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """Where notices to an agency go besides its inbox, which it always has. No `urgent_email`: the same addresses."""
+    """Where notices to an agency go besides its inbox, which it always has. No `urgent_email`: the same addresses.
+
+    `contractor`: addresses of one that runs the agency under contract, used while it does; empty: the office's own, used
+    whoever runs it.
+    """
 
     agency: str
+    contractor: OptionalText = ""
     email: tuple[str, ...] = ()
     urgent_email: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ class Stream(msgspec.Struct, frozen=True):
     owner: str
     readers: tuple[str, ...]
     kept_days: int
+    may_erase: bool = False  # the owner may take single messages off it: those that carry residents' data
 
     @property
     def subjects(self) -> str:
@@ -24,7 +25,7 @@ class Stream(msgspec.Struct, frozen=True):
 
 # notify never reads INTAKE: those events carry residents' data (docs/personal-data.md).
 STREAMS: tuple[Stream, ...] = (
-    Stream("INTAKE", owner="intake", readers=("documents",), kept_days=14),
+    Stream("INTAKE", owner="intake", readers=("documents",), kept_days=14, may_erase=True),
     Stream("DOCUMENTS", owner="documents", readers=("intake", "notify"), kept_days=30),
     Stream("NOTIFY", owner="notify", readers=("intake",), kept_days=30),
 )

@@ -6,11 +6,14 @@ import enum
 import functools
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from tsunagi_shared.forms.japanese import CODE_POINTS_PER_GRAPHEME
+
+_LONGEST_CODE = 64  # of the profile: ids have 40 characters at most
 
 
 class Kind(enum.StrEnum):
@@ -27,6 +30,8 @@ class Kind(enum.StrEnum):
     CHOICES = "choices"
     AGENCY = "agency"  # one id out of the profile's agencies
     AGENCIES = "agencies"
+    ENTRY = "entry"  # one id out of another table of the profile, e.g. a meeting body
+    ENTRIES = "entries"
     FLAG = "flag"
     GROUP = "group"  # a nested Struct
     ROWS = "rows"  # a list of Structs
@@ -40,6 +45,14 @@ class DateRange(enum.StrEnum):
     ANY = "any"
     UP_TO_TODAY = "up_to_today"  # what has happened: a birth, a consultation, a consent
     FROM_TODAY = "from_today"  # what is still to come: a reply
+
+
+class Table(enum.StrEnum):
+    """Out of which table of the profile the ids of an ENTRY or ENTRIES come; named as in `codes.Codes`."""
+
+    LISTS = "lists"  # 別紙: agencies that a consent names together
+    BODIES = "bodies"  # meeting bodies
+    LAWS = "laws"  # legal bases
 
 
 class CodeList(enum.StrEnum):
@@ -72,11 +85,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None  # graphemes of text, entries of a list, or the highest number
     choices: tuple[tuple[str, str], ...] = ()  # (code, label)
     default: Any = None
-    fields: tuple[Field, ...] = ()  # of a GROUP or of one row of ROWS
+    fields: tuple[Field, ...] = ()  # of a GROUP or of one row of ROWS; of LOCAL once the profile is known
     lowest: int = 0  # of a NUMBER
     dates: DateRange = DateRange.ANY  # of a DATE
     section: str = ""  # a heading that starts with this field
     struct: type[msgspec.Struct] | None = None  # behind a GROUP or a row of ROWS
+    code_list: type[CodeList] | None = None  # behind `choices`
+    extended_by: str = ""  # the code list of the profile that adds to `choices`
+    table: Table | None = None  # of an ENTRY or ENTRIES
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -87,6 +103,9 @@ class _Asked(msgspec.Struct, frozen=True):
     lowest: int = 0
     dates: DateRange = DateRange.ANY
     section: str = ""
+    code_list: type[CodeList] | None = None
+    extended_by: str = ""
+    table: Table | None = None
 
 
 def _plain(title: str, help: str, asked: _Asked) -> msgspec.Meta:  # noqa: A002 - the form's own word
@@ -158,6 +177,33 @@ def choices(title: str, help: str = "", *, limit: int = 60, section: str = "") -
     return _longest(title, help, _Asked(Kind.CHOICES, limit, section=section), limit)
 
 
+def open_choice(
+    title: str,
+    help: str = "",  # noqa: A002
+    *,
+    codes: type[CodeList],
+    extended_by: str,
+    section: str = "",
+) -> msgspec.Meta:
+    """A `str`: a code of `codes`, or of the profile's code list `extended_by`, which may also rename codes."""
+    asked = _Asked(Kind.CHOICE, section=section, code_list=codes, extended_by=extended_by)
+    return _longest(title, help, asked, _LONGEST_CODE)
+
+
+def open_choices(
+    title: str,
+    help: str = "",  # noqa: A002
+    *,
+    codes: type[CodeList],
+    extended_by: str,
+    limit: int = 60,
+    section: str = "",
+) -> msgspec.Meta:
+    """A `list[str]` of codes of `codes` or of the profile's code list `extended_by`."""
+    asked = _Asked(Kind.CHOICES, limit, section=section, code_list=codes, extended_by=extended_by)
+    return _longest(title, help, asked, limit)
+
+
 def agency(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
     """A `str`: the id of an agency of the profile."""
     return _text(Kind.AGENCY, title, help, 64, section)
@@ -166,6 +212,21 @@ def agency(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  #
 def agencies(title: str, help: str = "", *, limit: int = 60, section: str = "") -> msgspec.Meta:  # noqa: A002
     """A `list[str]` of ids of agencies of the profile."""
     return _longest(title, help, _Asked(Kind.AGENCIES, limit, section=section), limit)
+
+
+def agency_lists(title: str, help: str = "", *, limit: int = 20, section: str = "") -> msgspec.Meta:  # noqa: A002
+    """A `list[str]` of ids of agency lists (別紙) of the profile."""
+    return _longest(title, help, _Asked(Kind.ENTRIES, limit, section=section, table=Table.LISTS), limit)
+
+
+def body(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
+    """A `str`: the id of a meeting body of the profile."""
+    return _longest(title, help, _Asked(Kind.ENTRY, section=section, table=Table.BODIES), _LONGEST_CODE)
+
+
+def law(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
+    """A `str`: the id of a legal basis of the profile."""
+    return _longest(title, help, _Asked(Kind.ENTRY, section=section, table=Table.LAWS), _LONGEST_CODE)
 
 
 def flag(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
@@ -209,7 +270,7 @@ def _field(struct_type: type[msgspec.Struct], info: msgspec.structs.FieldInfo, p
     nested: tuple[Field, ...] = ()
     if struct is not None:
         nested = _walk(struct, "" if asked.kind is Kind.ROWS else f"{path}.")
-    codes = inner.choices() if isinstance(inner, type) and issubclass(inner, CodeList) else ()
+    own = inner if isinstance(inner, type) and issubclass(inner, CodeList) else asked.code_list
     return Field(
         name=info.name,
         path=path,
@@ -218,13 +279,16 @@ def _field(struct_type: type[msgspec.Struct], info: msgspec.structs.FieldInfo, p
         help=meta.description or "",
         required=info.required,
         limit=asked.limit,
-        choices=codes,
+        choices=own.choices() if own else (),
         default=None if info.default is msgspec.NODEFAULT else info.default,
         fields=nested,
         lowest=asked.lowest,
         dates=asked.dates,
         section=asked.section,
         struct=struct,
+        code_list=own,
+        extended_by=asked.extended_by,
+        table=asked.table,
     )
 
 
@@ -247,24 +311,85 @@ def _innermost(annotation: Any) -> Any:
     return origin or annotation
 
 
-def form_schema(struct_type: type[msgspec.Struct]) -> dict[str, Any]:
-    """JSON Schema 2020-12 of a form as the HTTP edge takes it: Japanese titles, labels of codes, no unknown fields."""
+def with_local(fields: tuple[Field, ...], local: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields of a form with the municipality's own fields inside its LOCAL field."""
+    return tuple(
+        msgspec.structs.replace(field, fields=local) if field.kind is Kind.LOCAL else field for field in fields
+    )
+
+
+def extended(field: Field, added: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The (code, label) of a field whose list the profile extends: renamed where they stand, the new ones behind."""
+    own = {code for code, _ in field.choices}
+    renamed = tuple((code, added.get(code, label)) for code, label in field.choices)
+    return renamed + tuple((code, label) for code, label in added.items() if code not in own)
+
+
+def form_schema(
+    struct_type: type[msgspec.Struct],
+    local: tuple[Field, ...] | None = None,
+    code_lists: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """JSON Schema 2020-12 of a form as the HTTP edge takes it: Japanese titles, labels of codes, no unknown fields.
+
+    `local` are the fields the municipality adds, `code_lists` the codes it adds by list (`code` → label); None leaves open
+    what they may be.
+    """
     schema = msgspec.json.schema(struct_type)
-    labels = dict(_code_lists(fields_of(struct_type)))
-    for part in schema.get("$defs", {}).values():
+    definitions = schema.get("$defs", {})
+    for part in definitions.values():
         part.pop("description", None)  # a docstring, written for those who read the code
         if part.get("type") == "object" and "properties" in part:
             part["additionalProperties"] = False
-        codes = part.get("enum")
-        if codes and frozenset(codes) in labels:
-            part["oneOf"] = [{"const": code, "title": label} for code, label in labels[frozenset(codes)]]
+    for field in _every(fields_of(struct_type)):
+        if field.code_list is not None and field.code_list.__name__ in definitions:
+            definitions[field.code_list.__name__]["oneOf"] = _labelled(field.choices)
+    for field in fields_of(struct_type):
+        own = definitions[struct_type.__name__]
+        if field.kind is Kind.LOCAL and local is not None:
+            _describe_local(own, field, local)
+        elif field.extended_by and code_lists is not None:
+            choices = _labelled(extended(field, code_lists.get(field.extended_by, {})))
+            _describe_open(own["properties"][field.name], field, choices)
     # An address of its own lets the references stand when the schema is set into a larger document (OpenAPI)
     name = f"urn:tsunagi:form:{struct_type.__name__.lower()}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": name, **schema}
 
 
-def _code_lists(fields: tuple[Field, ...]) -> typing.Iterator[tuple[frozenset[str], tuple[tuple[str, str], ...]]]:
+def _describe_local(form: dict[str, Any], field: Field, local: tuple[Field, ...]) -> None:
+    """What `local` may hold; a required field of the municipality makes `local` itself required."""
+    described = form["properties"][field.name]
+    described["properties"] = {own.name: _local_property(own) for own in local}
+    described["additionalProperties"] = False
+    if required := [own.name for own in local if own.required]:
+        described["required"] = required
+        described.pop("default", None)
+        form["required"] = [*form.get("required", ()), field.name]
+
+
+def _local_property(field: Field) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": "string", "title": field.title}
+    if field.help:
+        described["description"] = field.help
+    if field.choices:
+        described["oneOf"] = _labelled(field.choices if field.required else (("", "選択しない"), *field.choices))
+    elif field.limit is not None:
+        described["maxLength"] = field.limit * CODE_POINTS_PER_GRAPHEME
+    return described
+
+
+def _describe_open(described: dict[str, Any], field: Field, choices: list[dict[str, str]]) -> None:
+    if field.kind is Kind.CHOICES:
+        described["items"] = {"type": "string", "oneOf": choices}
+    else:
+        described["oneOf"] = choices if field.required else [{"const": "", "title": "選択しない"}, *choices]
+
+
+def _labelled(choices: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"const": code, "title": label} for code, label in choices]
+
+
+def _every(fields: tuple[Field, ...]) -> typing.Iterator[Field]:
     for field in fields:
-        if field.choices:
-            yield frozenset(code for code, _ in field.choices), field.choices
-        yield from _code_lists(field.fields)
+        yield field
+        yield from _every(field.fields)

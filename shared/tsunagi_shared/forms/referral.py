@@ -14,6 +14,7 @@ import msgspec
 
 from tsunagi_shared.forms import fields as ask
 from tsunagi_shared.forms.fields import CodeList, DateRange
+from tsunagi_shared.forms.protection import ProtectionField, ProtectionKind
 
 MOST_DESTINATIONS = 10
 # Said at every field that the summary, the only sheet of a destination, leaves out
@@ -102,6 +103,51 @@ class ConsentMethod(CodeList):
     ORAL = "oral", "口頭"
 
 
+class Work(CodeList):
+    """仕事 (相談受付・申込票 B票)."""
+
+    EMPLOYED = "employed", "正社員・公務員"
+    PART_TIME = "part_time", "臨時・パート・派遣"
+    SELF_EMPLOYED = "self_employed", "自営・内職"
+    STUDENT = "student", "学生"
+    PENSION = "pension", "年金生活"
+    OUT_OF_WORK = "out_of_work", "失業・休職中"
+    OTHER = "other", "その他"
+
+
+class Housing(CodeList):
+    """住居 (B票)."""
+
+    OWNED = "owned", "持家"
+    RENTED = "rented", "借家・賃貸"
+    PUBLIC = "public", "公営住宅"
+    COMPANY = "company", "会社寮・借上げ"
+    WITH_OTHERS = "with_others", "親族・知人宅"
+    FACILITY = "facility", "施設・病院"
+    NONE = "none", "野宿・住まいがない"
+    OTHER = "other", "その他"
+
+
+class HealthInsurance(CodeList):
+    """健康保険 (B票)."""
+
+    EMPLOYEE = "employee", "社会保険（健康保険・共済）"
+    NATIONAL = "national", "国民健康保険"
+    ELDERLY = "elderly", "後期高齢者医療"
+    PUBLIC_ASSISTANCE = "public_assistance", "生活保護（医療扶助）"
+    NONE = "none", "入っていない"
+    UNKNOWN = "unknown", "わからない"
+
+
+class Pension(CodeList):
+    """年金 (B票)."""
+
+    RECEIVED = "received", "受給中"
+    APPLYING = "applying", "手続き中"
+    NOT_RECEIVED = "not_received", "受給していない"
+    UNKNOWN = "unknown", "わからない"
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """本人. Names are kept exactly as typed."""
 
@@ -119,7 +165,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         str,
         ask.line(
             "住所",
-            "住所を知られると危険があるときは入力せず、「配慮を希望されること」に「住所は窓口に確認」と書いてください。",
+            "住所を知られると危険があるときは、下の「住所等の秘匿」で「住所」を選ぶと、どの機関にも見えません。",
             limit=200,
         ),
     ] = ""
@@ -131,10 +177,26 @@ class HouseholdMember(msgspec.Struct, frozen=True, kw_only=True):
     """世帯員: one row."""
 
     name: Annotated[str, ask.line("氏名", limit=60)] = ""
+    kana: Annotated[str, ask.kana("ふりがな", "わかるときに入力してください。", limit=100)] = ""
     relationship: Annotated[str, ask.line("続柄", "本人から見た続柄です。例：長男", limit=40)]
     birth_date: Annotated[dt.date | None, ask.date("生年月日", dates=DateRange.UP_TO_TODAY)] = None
     age: Annotated[int, ask.number("年齢", limit=130)] | None = None
     note: Annotated[str, ask.line("備考", limit=200)] = ""
+
+
+class Reception(msgspec.Struct, frozen=True, kw_only=True):
+    """相談受付・申込票: what its A票 and B票 ask beyond the rest of the form. All of it 「書ける範囲で」."""
+
+    applied_on: Annotated[dt.date | None, ask.date("支援の利用を申し込んだ日", dates=DateRange.UP_TO_TODAY)] = None
+    email: Annotated[str, ask.line("本人のメールアドレス", limit=120)] = ""
+    client_phone: Annotated[str, ask.phone("相談者の電話", "相談者が本人以外のときに入力してください。")] = ""
+    client_relationship: Annotated[
+        str, ask.line("相談者と本人との関係", "相談者が本人以外のときに入力してください。例：家族（長女）", limit=40)
+    ] = ""
+    work: Annotated[Work | None, ask.choice("仕事")] = None
+    housing: Annotated[Housing | None, ask.choice("住まい")] = None
+    health_insurance: Annotated[HealthInsurance | None, ask.choice("健康保険")] = None
+    pension: Annotated[Pension | None, ask.choice("年金")] = None
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,9 +272,24 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     finding_route: Annotated[FindingRoute | None, ask.choice("把握の経路", NOT_TO_DESTINATIONS)] = None
     person: Annotated[Person, ask.group("本人")]
+    protection: Annotated[
+        list[ProtectionField],
+        ask.choices(
+            "見せない項目",
+            "本人の居場所を知られると危険があるときなどに選びます。選んだ項目は、つなぎ先にも、どの機関にも見えません。",
+            section="住所等の秘匿",
+        ),
+    ] = msgspec.field(default_factory=list)
+    protection_kind: Annotated[
+        ProtectionKind | None, ask.choice("秘匿の理由", "見せない項目を選んだときに選んでください。")
+    ] = None
     household: Annotated[
         list[HouseholdMember],
-        ask.rows("世帯員", "本人以外の人を書いてください。" + NOT_TO_DESTINATIONS, limit=MOST_HOUSEHOLD_MEMBERS),
+        ask.rows(
+            "世帯員",
+            "本人以外の人を書いてください。同意した人のほかは、つなぎ先には見えません。",
+            limit=MOST_HOUSEHOLD_MEMBERS,
+        ),
     ] = msgspec.field(default_factory=list)
     household_size: Annotated[int, ask.number("世帯の人数", "本人を含む人数です。", limit=50, lowest=1)] | None = None
     troubles: Annotated[
@@ -241,6 +318,10 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
     safety_notes: Annotated[
         str, ask.text("安全上の留意", "DV・虐待のおそれなど。" + NOT_TO_DESTINATIONS, limit=1000)
     ] = ""
+    reception: Annotated[
+        Reception,
+        ask.group("相談受付・申込票の項目", "わかる範囲で入力してください。" + NOT_TO_DESTINATIONS),
+    ] = msgspec.field(default_factory=Reception)
     consent: Annotated[
         Consent, ask.group("情報共有の同意", "他機関と個人情報を共有することについて、本人の意思を確認した結果です。")
     ]
@@ -253,6 +334,11 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
         known = "client_kind" not in wrong and "client_name" not in wrong
         if known and kind != ClientKind.PERSON and not values.get("client_name"):
             yield "client_name", "required", "相談者が本人以外のときは、相談者の氏名・機関名を入力してください。"
+        if "protection" not in wrong and "protection_kind" not in wrong:
+            if values.get("protection") and not values.get("protection_kind"):
+                yield "protection_kind", "required", "見せない項目を選んだときは、秘匿の理由も選んでください。"
+            if values.get("protection_kind") and not values.get("protection"):
+                yield "protection", "required", "秘匿の理由を選んだときは、見せない項目を1つ以上選んでください。"
         main = values.get("main_trouble")
         if main and "troubles" not in wrong and main not in values.get("troubles", ()):
             yield (

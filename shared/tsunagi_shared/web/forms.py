@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 
 from tsunagi_shared.forms.checks import FieldError
-from tsunagi_shared.forms.fields import Field, Kind, fields_of
+from tsunagi_shared.forms.fields import Field, Kind, fields_of, with_local
 
 MOST_POSTED_FIELDS = 2000
 ADD_ROW = "_add"  # the button that asks for one more row; its value is the path of the rows
 AGAIN = "_again"  # asks for the page again as typed, without handing it in
 _ROWS = "_rows."  # how many rows the page showed
-_LISTS = frozenset({Kind.CHOICES, Kind.AGENCIES})
+_GROUPS = frozenset({Kind.GROUP, Kind.LOCAL})
+_LISTS = frozenset({Kind.CHOICES, Kind.AGENCIES, Kind.ENTRIES})
 
 
 class PostError(ValueError):
@@ -56,14 +57,15 @@ def rows_wanted(body: bytes) -> dict[str, int]:
     return wanted
 
 
-def decode_urlencoded(body: bytes, struct_type: type[msgspec.Struct]) -> dict[str, Any]:
+def decode_urlencoded(body: bytes, struct_type: type[msgspec.Struct], local: tuple[Field, ...] = ()) -> dict[str, Any]:
     """A posted page in the shape that its JSON would have, ready for `checks.check`. PostError.
 
     Names are `person.name`, `household.0.name`, `destinations` (once per choice). What was left empty is dropped, and so
     are rows with nothing in them; groups are always there, so that their gaps are told field by field. Names that start
-    with `_` belong to the page. A name the form does not know is kept, for the check to refuse.
+    with `_` belong to the page. A name the form does not know is kept, for the check to refuse. `local` are the fields that
+    the municipality adds to the form.
     """
-    table = _leaves(struct_type)
+    table = _leaves(struct_type, local)
     raw = _empty_groups(fields_of(struct_type))
     rows: dict[str, dict[int, dict[str, Any]]] = {}
     for name, value in posted_pairs(body):
@@ -115,19 +117,19 @@ def _place_of(name: str) -> _Place:
     return _Place(name, None, 0, tuple(parts))
 
 
-@functools.cache
-def _leaves(struct_type: type[msgspec.Struct]) -> dict[str, Field]:
+@functools.lru_cache(maxsize=256)
+def _leaves(struct_type: type[msgspec.Struct], local: tuple[Field, ...]) -> dict[str, Field]:
     """Every field that a page can post, by pattern."""
-    return dict(_walk(fields_of(struct_type), ""))
+    return dict(_walk(with_local(fields_of(struct_type), local), ""))
 
 
 def _walk(fields: Iterable[Field], prefix: str) -> Iterable[tuple[str, Field]]:
     for field in fields:
-        if field.kind is Kind.GROUP:
+        if field.kind in _GROUPS:
             yield from _walk(field.fields, f"{prefix}{field.name}.")
         elif field.kind is Kind.ROWS:
             yield from _walk(field.fields, f"{prefix}{field.name}.*.")
-        elif field.kind is not Kind.LOCAL:
+        else:
             yield f"{prefix}{field.name}", field
 
 
@@ -174,15 +176,17 @@ def form_values(
     raw: object = None,
     errors: Sequence[FieldError] = (),
     rows: Mapping[str, int] | None = None,
+    local: tuple[Field, ...] = (),
 ) -> FormValues:
     """The values for a page out of the JSON shape, however wrong it is, with the errors of its check.
 
-    `rows` asks for a number of rows by path (`rows_wanted`); what was typed is shown in any case.
+    `rows` asks for a number of rows by path (`rows_wanted`); what was typed is shown in any case. `local` are the
+    fields that the municipality adds to the form.
     """
     typed: dict[str, tuple[str, ...]] = {}
     counts = dict(rows or {})
-    _flatten(fields_of(struct_type), raw, "", typed, counts)
-    table = _leaves(struct_type)
+    _flatten(with_local(fields_of(struct_type), local), raw, "", typed, counts)
+    table = _leaves(struct_type, local)
     messages: dict[str, tuple[str, ...]] = {}
     summary = []
     for error in errors:
@@ -217,7 +221,7 @@ def _flatten(
         value, path = raw.get(field.name), f"{prefix}{field.name}"
         if value is None:
             continue
-        if field.kind is Kind.GROUP:
+        if field.kind in _GROUPS:
             _flatten(field.fields, value, f"{path}.", typed, counts)
         elif field.kind is Kind.ROWS and isinstance(value, list):
             counts[path] = max(counts.get(path, 1), len(value))

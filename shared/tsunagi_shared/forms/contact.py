@@ -1,0 +1,50 @@
+"""支援経過記録: one contact with or about the person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import msgspec
+
+from tsunagi_shared.forms import fields as ask
+from tsunagi_shared.forms.fields import CodeList, DateRange
+
+
+class ContactMethod(CodeList):
+    """対応方法."""
+
+    PHONE = "phone", "電話"
+    OFFICE = "office", "来所面談"
+    VISIT = "visit", "訪問"
+    ACCOMPANIMENT = "accompaniment", "同行"
+    LETTER = "letter", "文書・メール"
+    MEETING = "meeting", "会議"
+    INQUIRY = "inquiry", "他機関照会"
+    OTHER = "other", "その他"
+
+
+class OutreachAction(CodeList):
+    """What was done to come into touch with someone who does not ask for help."""
+
+    LETTER_LEFT = "letter_left", "手紙を残した"
+    INFORMATION = "information", "情報提供をした"
+    FAMILY_SUPPORT = "family_support", "家族を支援した"
+    JOINT_VISIT = "joint_visit", "保健師などと同行訪問した"
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """支援経過記録. `at` is the day, `time` the time of day as written."""
+
+    at: Annotated[dt.date, ask.date("対応した日", dates=DateRange.UP_TO_TODAY)]
+    time: Annotated[str, ask.line("時刻", "例：14時30分から1時間", limit=40)] = ""
+    method: Annotated[ContactMethod, ask.choice("対応方法")]
+    counterpart: Annotated[str, ask.line("相手", "例：本人、長女、民生委員", limit=100)]
+    content: Annotated[str, ask.text("内容", limit=4000)]
+    outreach_actions: Annotated[list[OutreachAction], ask.choices("アウトリーチとして行ったこと")] = msgspec.field(
+        default_factory=list
+    )
+    judgement: Annotated[str, ask.text("判断・所見", limit=2000)] = ""
+    next_action: Annotated[str, ask.text("次の対応", limit=1000)] = ""
+    recorder: Annotated[str, ask.line("記録者", limit=60)]
+    local: Annotated[dict[str, str], ask.local("市町村の項目")] = msgspec.field(default_factory=dict)

@@ -1,0 +1,58 @@
+"""Every form there is, by its kind: the word in addresses, tables and events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tsunagi_shared.contracts.profile_codes import FormKind
+from tsunagi_shared.forms.answers import RecordWithdrawal, Reply
+from tsunagi_shared.forms.assessment import Assessment
+from tsunagi_shared.forms.case_actions import Allocation, Closure, Ground
+from tsunagi_shared.forms.consent import ConsentExtension, ConsentForm, ConsentWithdrawal
+from tsunagi_shared.forms.contact import Contact
+from tsunagi_shared.forms.evaluation import Evaluation
+from tsunagi_shared.forms.pledge import Pledge
+from tsunagi_shared.forms.protection import Protection
+from tsunagi_shared.forms.referral import Referral
+
+
+class FormDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of form. `number`: what is handed in gets a number of its own; the others go by the case's number.
+
+    `settings`: under which name the profile adds fields to it (where the Struct has `local`) and says how long it is kept.
+    """
+
+    kind: str
+    title: str
+    struct: type[msgspec.Struct]
+    number: bool = False
+    settings: FormKind
+
+
+FORMS: dict[str, FormDefinition] = {
+    definition.kind: definition
+    for definition in (
+        FormDefinition(
+            kind="referral", title="共通様式（つなぎシート）", struct=Referral, number=True, settings=FormKind.REFERRAL
+        ),
+        FormDefinition(kind="reply", title="つなぎ回答", struct=Reply, settings=FormKind.REFERRAL),
+        FormDefinition(kind="withdrawal", title="取下げ・誤送付", struct=RecordWithdrawal, settings=FormKind.REFERRAL),
+        FormDefinition(kind="consent", title="個人情報共有同意書", struct=ConsentForm, settings=FormKind.CONSENT),
+        FormDefinition(
+            kind="consent_withdrawal", title="同意の撤回", struct=ConsentWithdrawal, settings=FormKind.CONSENT
+        ),
+        FormDefinition(
+            kind="consent_extension", title="同意の追加・延長", struct=ConsentExtension, settings=FormKind.CONSENT
+        ),
+        FormDefinition(
+            kind="assessment", title="インテーク・アセスメントシート", struct=Assessment, settings=FormKind.ASSESSMENT
+        ),
+        FormDefinition(kind="contact", title="支援経過記録", struct=Contact, settings=FormKind.CONTACT_LOG),
+        FormDefinition(kind="evaluation", title="評価シート", struct=Evaluation, settings=FormKind.EVALUATION),
+        FormDefinition(kind="pledge", title="守秘義務誓約書", struct=Pledge, settings=FormKind.PLEDGE),
+        FormDefinition(kind="protection", title="住所等の秘匿", struct=Protection, settings=FormKind.REFERRAL),
+        FormDefinition(kind="allocation", title="役割分担", struct=Allocation, settings=FormKind.PLAN),
+        FormDefinition(kind="ground", title="同意以外の根拠による共有", struct=Ground, settings=FormKind.CONSENT),
+        FormDefinition(kind="closure", title="ケースの終了", struct=Closure, settings=FormKind.EVALUATION),
+    )
+}
