@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.hub import keys
-from tsunagi_shared.contracts.streams import SERVICES, streams_read_by
+from tsunagi_shared.contracts.streams import SERVICES, STREAMS, streams_read_by
 
 HUB_ACCOUNT = "HUB"
 SYSTEM_ACCOUNT = "SYS"
@@ -49,8 +49,13 @@ class Right(msgspec.Struct, frozen=True):
 
 
 def rights_of(service: str) -> tuple[Right, ...]:
-    """All a service may do on the hub: publish its own subjects; pull, look at and acknowledge its own consumers."""
+    """All a service may do on the hub: publish its own subjects; take a message off its own stream (erasure); pull, look
+    at and acknowledge its own consumers."""
     rights = [Right(f"{service}.>", f"{service}.>")]
+    for stream in STREAMS:
+        if stream.owner == service and stream.may_erase:
+            delete = f"STREAM.MSG.DELETE.{stream.name}"
+            rights.append(Right(f"$JS.API.{delete}", f"{API_PREFIX}.{delete}"))
     for stream in streams_read_by(service):
         consumer = f"{stream.name}.{service}"
         # answers_many: a pull for more than one message is answered message by message

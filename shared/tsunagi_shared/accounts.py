@@ -2,15 +2,22 @@
 
 Passwords: argon2id; ten failures lock an account for a quarter of an hour. Sessions: 30 minutes idle, 12 hours in all; only a
 hash of the session's secret is stored. Keys: 256 random bits, stored as HMAC, scoped, expiring.
+
+A post and a key belong to the contractor that ran the agency on the day they were given, and keep it: whoever was taken on
+by a later contractor is given the post anew (`set_post`). Where the contractor is not on record (an account from before it was
+kept, or one made without), it is the one that ran the agency on the day the account or key was made; with none on that day,
+the post opens nothing of an agency that is run under contracts.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import secrets
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import argon2
@@ -26,15 +33,19 @@ IDLE_SECONDS = 30 * 60
 ABSOLUTE_SECONDS = 12 * 3600
 TOUCH_SECONDS = 60
 PASSWORD_LENGTH = 12
-ADMINISTRATOR = "administrator"
+WITHOUT_CASES = frozenset({"administrator", "auditor"})  # roles that by themselves read no case and no document
 _US = 1_000_000
 
 _hasher = argon2.PasswordHasher()
 _two_at_a_time = threading.BoundedSemaphore(2)  # each check takes 64 MiB
 
 
+ContractorOn = Callable[[str, dt.date], str]  # (agency, Japanese date) → who runs it under contract then, or empty
+
+
 class Principal(msgspec.Struct, frozen=True):
-    """Who is calling: one person (or a machine for an agency) acting for one agency."""
+    """Who is calling: one person (or a machine for an agency) acting for one agency, taken on by `contractor` (empty: by
+    none; `Profile.acts_for` says whether that still holds)."""
 
     user: str
     name: str
@@ -43,18 +54,21 @@ class Principal(msgspec.Struct, frozen=True):
     via: str = "session"  # session | key
     csrf: str = ""  # the session's form token
     scopes: frozenset[str] = frozenset()  # of a key
+    contractor: str = ""
 
     @property
     def reads_cases(self) -> bool:
-        """Whether the post has to do with cases at all: one that only administers the system sees nothing of them."""
-        return self.via == "key" or self.roles != frozenset({ADMINISTRATOR})
+        """Whether the post has to do with cases at all: one that only administers or audits sees nothing of them."""
+        return self.via == "key" or not self.roles or not self.roles <= WITHOUT_CASES
 
 
 class Post(msgspec.Struct, frozen=True):
-    """One post of a person: the agency and the roles held there."""
+    """One post of a person: the agency, the roles held there, and the contractor that gave it (empty: whoever runs the
+    agency on the day it is stored)."""
 
     agency: str
     roles: tuple[str, ...]
+    contractor: str = ""
 
 
 class AccountError(Exception):
@@ -65,12 +79,17 @@ class SignInRefused(Exception):
     """Wrong name or password, or the account is locked or disabled. The caller is told no more than that."""
 
 
-class Accounts:
-    """The accounts database. Every call is one short transaction of its own."""
+def _nobody(_agency: str, _day: dt.date) -> str:
+    return ""
 
-    def __init__(self, path: Path, secret: bytes) -> None:
+
+class Accounts:
+    """The accounts database. Every call is one short transaction of its own. `contractor_on` is the profile's."""
+
+    def __init__(self, path: Path, secret: bytes, contractor_on: ContractorOn = _nobody) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._secret = secret
+        self._contractor_on = contractor_on
         self._lock = threading.Lock()
         engine = sa.create_engine(
             f"sqlite:///{path}", isolation_level="AUTOCOMMIT", connect_args={"timeout": 30}, poolclass=sa.pool.NullPool
@@ -118,14 +137,28 @@ class Accounts:
         except sqlite3.IntegrityError:
             raise AccountError("そのIDはすでに使われています。") from None
         for order, post in enumerate(posts):
-            self._change(
-                "INSERT INTO posts (user, agency, roles, position) VALUES (?, ?, ?, ?)",
-                user,
-                post.agency,
-                " ".join(post.roles),
-                order,
-            )
+            self._keep_post(user, post, order)
         return password
+
+    def _keep_post(self, user: str, post: Post, position: int) -> None:
+        self._change(
+            "INSERT INTO posts (user, agency, roles, position, contractor) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (user, agency) DO UPDATE SET roles = excluded.roles, contractor = excluded.contractor",
+            user,
+            post.agency,
+            " ".join(post.roles),
+            position,
+            post.contractor or self._contractor_on(post.agency, clock.today()),
+        )
+
+    def set_post(self, user: str, post: Post) -> None:
+        """Give a person a post, or the one they hold at that agency anew (other roles, or another contractor). Every
+        session of the account ends. AccountError for an unknown id."""
+        row = self._one("SELECT (SELECT count(*) FROM posts WHERE user = u.id) AS held FROM users u WHERE id = ?", user)
+        if row is None:
+            raise AccountError("そのIDのアカウントはありません。")
+        self._keep_post(user, post, row["held"])
+        self.sign_out_everywhere(user)
 
     def reset_password(self, user: str, password: str | None = None) -> str:
         """A new password; every session of the account ends and its lock is lifted."""
@@ -153,8 +186,16 @@ class Accounts:
 
     def posts(self, user: str) -> list[Post]:
         """The person's posts, the first one first."""
-        rows = self._all("SELECT agency, roles FROM posts WHERE user = ? ORDER BY position", user)
-        return [Post(row["agency"], tuple(row["roles"].split())) for row in rows]
+        rows = self._all(
+            "SELECT agency, roles, contractor, created_at FROM posts JOIN users ON id = user WHERE user = ? ORDER BY position",
+            user,
+        )
+        return [Post(row["agency"], tuple(row["roles"].split()), self._contractor(row)) for row in rows]
+
+    def _contractor(self, row: sqlite3.Row) -> str:
+        """Who gave the post or the key of a row with agency, contractor and the moment the account or key was made."""
+        kept: str = row["contractor"]
+        return kept or self._contractor_on(row["agency"], clock.japanese_date(row["created_at"]))
 
     # sessions ----------------------------------------------------------------------------------------------------------
 
@@ -216,21 +257,27 @@ class Accounts:
     def session(self, token: str) -> Principal | None:
         """Who holds this session, or None when it is unknown, idle for too long, too old, or the account is disabled."""
         row = self._one(
-            "SELECT s.id, s.user, s.agency, s.csrf, s.created_at, s.seen_at, u.name, p.roles"
-            " FROM sessions s JOIN users u ON u.id = s.user JOIN posts p ON p.user = s.user AND p.agency = s.agency"
+            "SELECT s.id, s.user, s.agency, s.csrf, s.created_at AS begun_at, s.seen_at, u.name, u.created_at, p.roles,"
+            " p.contractor FROM sessions s JOIN users u ON u.id = s.user JOIN posts p ON p.user = s.user AND p.agency = s.agency"
             " WHERE s.id = ? AND u.disabled = 0",
             _hash(token),
         )
         if row is None:
             return None
         moment = clock.now_us()
-        if moment - row["seen_at"] > IDLE_SECONDS * _US or moment - row["created_at"] > ABSOLUTE_SECONDS * _US:
+        if moment - row["seen_at"] > IDLE_SECONDS * _US or moment - row["begun_at"] > ABSOLUTE_SECONDS * _US:
             self.sign_out(token)
             return None
         if moment - row["seen_at"] > TOUCH_SECONDS * _US:
             self._change("UPDATE sessions SET seen_at = ? WHERE id = ?", moment, row["id"])
         return Principal(
-            row["user"], row["name"], row["agency"], frozenset(row["roles"].split()), "session", row["csrf"]
+            row["user"],
+            row["name"],
+            row["agency"],
+            frozenset(row["roles"].split()),
+            "session",
+            row["csrf"],
+            contractor=self._contractor(row),
         )
 
     def sign_out(self, token: str) -> None:
@@ -241,12 +288,21 @@ class Accounts:
 
     # machines ----------------------------------------------------------------------------------------------------------
 
-    def add_key(self, name: str, agency: str, roles: tuple[str, ...], scopes: tuple[str, ...], days: int = 365) -> str:
-        """A new machine key for an agency; returns `<id>.<secret>`, which is shown this once only."""
+    def add_key(
+        self,
+        name: str,
+        agency: str,
+        roles: tuple[str, ...],
+        scopes: tuple[str, ...],
+        days: int = 365,
+        contractor: str = "",
+    ) -> str:
+        """A new machine key for an agency, of the contractor that runs it today unless another is named; returns
+        `<id>.<secret>`, which is shown this once only."""
         key, value = secrets.token_hex(6), secrets.token_urlsafe(32)
         self._change(
-            "INSERT INTO keys (id, name, agency, roles, scopes, hmac, expires_at, disabled, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "INSERT INTO keys (id, name, agency, roles, scopes, hmac, expires_at, disabled, created_at, contractor)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
             key,
             name,
             agency,
@@ -255,6 +311,7 @@ class Accounts:
             self._hmac(value),
             clock.now_us() + days * 86_400 * _US,
             clock.now_us(),
+            contractor or self._contractor_on(agency, clock.today()),
         )
         return f"{key}.{value}"
 
@@ -273,7 +330,9 @@ class Accounts:
         """Who calls with this key, or None when it is unknown, expired or disabled."""
         key, _, secret = value.partition(".")
         row = self._one(
-            "SELECT name, agency, roles, scopes, hmac, expires_at FROM keys WHERE id = ? AND disabled = 0", key
+            "SELECT name, agency, roles, scopes, hmac, expires_at, created_at, contractor FROM keys"
+            " WHERE id = ? AND disabled = 0",
+            key,
         )
         if (
             row is None
@@ -289,6 +348,7 @@ class Accounts:
             "key",
             "",
             frozenset(row["scopes"].split()),
+            self._contractor(row),
         )
 
     def _hmac(self, secret: str) -> bytes:

@@ -18,7 +18,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from tsunagi_shared.contracts.envelope import CONTENT_TYPE
 from tsunagi_shared.contracts.streams import Stream
@@ -27,6 +27,7 @@ API_PREFIX = "hub.API"  # where the hub's account exports its JetStream API to a
 FETCH_BATCH = 64
 FETCH_SECONDS = 5.0  # a pull request dies with the server; the next one finds what is there
 PUBLISH_SECONDS = 5.0
+_DELETE_FAILED = 10057  # the server's code; why stands in its description
 
 log = structlog.get_logger("bus")
 
@@ -129,17 +130,18 @@ class Bus:
             self.problem = sentence
             log.warning(event, reason=sentence)
 
-    async def publish(self, subject: str, payload: bytes, message_id: str) -> None:
-        """Publish and wait until the hub has it on disk. BusRefused, BusUnavailable."""
+    async def publish(self, subject: str, payload: bytes, message_id: str) -> int:
+        """Publish and wait until the hub has it on disk; its place on the stream. BusRefused, BusUnavailable."""
         if self._js is None or not self._client.is_connected:
             raise BusUnavailable(self.problem or f"ハブにまだつながっていません（アカウント {self.account}）。")
         try:
-            await self._js.publish(
+            confirmed = await self._js.publish(
                 subject,
                 payload,
                 timeout=PUBLISH_SECONDS,
                 headers={"Nats-Msg-Id": message_id, "Content-Type": CONTENT_TYPE},
             )
+            return confirmed.seq
         except NoStreamResponseError:
             raise BusRefused(
                 f"アカウント {self.account} は {subject} に発信する権限がないか、そのストリームがまだありません。"
@@ -148,6 +150,31 @@ class Bus:
             raise BusUnavailable(
                 f"{subject} の発信をハブが確認しませんでした（アカウント {self.account}: {type(error).__name__}）。"
             ) from None
+
+    async def erase(self, stream: str, seq: int) -> bool:
+        """Take a message off a stream of this account's own and overwrite it there; False when it was gone already.
+
+        BusRefused, BusUnavailable.
+        """
+        if self._js is None or not self._client.is_connected:
+            raise BusUnavailable(self.problem or f"ハブにまだつながっていません（アカウント {self.account}）。")
+        try:
+            await self._js.delete_msg(stream, seq)
+        except NotFoundError:
+            return False
+        except (ServiceUnavailableError, nats.errors.NoRespondersError):
+            raise BusRefused(f"アカウント {self.account} はストリーム {stream} から消す権限がありません。") from None
+        except APIError as error:
+            if error.err_code == _DELETE_FAILED and "no message found" in (error.description or ""):
+                return False
+            raise BusUnavailable(
+                f"ストリーム {stream} から消せませんでした（アカウント {self.account}: {error.err_code}）。"
+            ) from None
+        except (nats.errors.Error, OSError) as error:
+            raise BusUnavailable(
+                f"ストリーム {stream} から消せませんでした（アカウント {self.account}: {type(error).__name__}）。"
+            ) from None
+        return True
 
     async def check_reading(self, stream: str) -> None:
         """Ask for this account's consumer on a stream. BusRefused when it has none, BusUnavailable when nobody answers."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 JST = dt.timezone(dt.timedelta(hours=9), "JST")  # Japan keeps no summer time
+_DAY_US = 86_400_000_000
+_AHEAD_US = 9 * 3_600_000_000
+_FIRST_DAY = _EPOCH.toordinal()
 
 
 class _Shift:
@@ -59,7 +62,12 @@ def microseconds_of(moment: dt.datetime) -> int:
 
 def japanese_date(microseconds: int) -> dt.date:
     """The Japanese calendar day of a stored moment."""
-    return moment_of(microseconds).astimezone(JST).date()
+    return dt.date.fromordinal(_FIRST_DAY + (microseconds + _AHEAD_US) // _DAY_US)
+
+
+def midnight_us(day: dt.date) -> int:
+    """The moment a Japanese day begins, as it is stored."""
+    return microseconds_of(dt.datetime.combine(day, dt.time(), JST))
 
 
 def today() -> dt.date:

@@ -64,18 +64,23 @@ class Statement:
     def run(self, connection: Connection, **parameters: Any) -> Any:
         """The driver's cursor after running the statement with these named parameters."""
         if not self._sql:
-            compiled = self.source.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
-            self._literals = {name: value for name, value in compiled.params.items() if value is not None}
-            self._sql = str(compiled)
+            self._compile(connection)
         cursor = connection.connection.cursor()
         cursor.execute(self._sql, {**self._literals, **parameters} if self._literals else parameters)
         return cursor
 
+    def _compile(self, connection: Connection) -> None:
+        compiled = self.source.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
+        self._literals = {name: value for name, value in compiled.params.items() if value is not None}
+        self._sql = str(compiled)
+
     def many(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
         """Run the statement once for each row, in one call of the driver."""
         if rows:
-            cursor = self.run(connection, **rows[0])
-            cursor.executemany(self._sql, rows[1:])
+            if not self._sql:
+                self._compile(connection)
+            cursor = connection.connection.cursor()
+            cursor.executemany(self._sql, [{**self._literals, **row} for row in rows] if self._literals else rows)
             cursor.close()
 
     def first(self, connection: Connection, **parameters: Any) -> tuple[Any, ...] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import msgspec
 import sqlalchemy as sa
@@ -90,12 +91,29 @@ class Outbox:
         return envelope.id
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """An event that the bus has confirmed: its type, its bytes, and its place on the stream."""
+
+    type: str
+    payload: bytes
+    stream_seq: int
+
+
+# What a service keeps of events that have left, in the transaction that takes them out of the outbox
+Published = Callable[[Connection, list[Sent]], None]
+
+
+def keep_nothing(_: Connection, __: list[Sent]) -> None:
+    """Most services need not know where their events lie."""
+
+
 class Relay:
     """Carries the outbox to the bus, oldest first; woken by the commit that filled it."""
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    def __init__(self, database: Database, bus: Bus, published: Published = keep_nothing) -> None:
         self._database = database
         self._bus = bus
+        self._published = published
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -143,11 +161,15 @@ class Relay:
         outcomes = await asyncio.gather(
             *(self._bus.publish(row.type, row.payload, row.id) for row in rows), return_exceptions=True
         )
-        confirmed = [row.seq for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
-        if confirmed:
-            await self._database.write(
-                lambda connection: connection.execute(outbox.delete().where(outbox.c.seq.in_(confirmed)))
-            )
+        answered = [(row, seq) for row, seq in zip(rows, outcomes, strict=True) if isinstance(seq, int)]
+        if answered:
+            sent = [Sent(row.type, row.payload, seq) for row, seq in answered]
+
+            def take_away(connection: Connection) -> None:
+                connection.execute(outbox.delete().where(outbox.c.seq.in_([row.seq for row, _ in answered])))
+                self._published(connection, sent)
+
+            await self._database.write(take_away)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

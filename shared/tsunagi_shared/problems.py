@@ -38,6 +38,7 @@ class Refusal(Exception):
         self, status: int, code: str, title: str, detail: str = "", errors: tuple[FieldError, ...] = ()
     ) -> None:
         super().__init__(code)
+        self.recorded = False  # True: whoever raised it has put it into the audit (tsunagi_shared.refusals)
         self.problem = Problem(status=status, code=code, title=title, detail=detail, errors=errors)
 
 
@@ -93,6 +94,13 @@ def answer(request: Request, pages: Pages, problem: Problem) -> Response[bytes]:
         body = pages.render("problem.html", principal=request.scope.get("user"), problem=problem).encode()
         return Response(body, status_code=problem.status, media_type=MediaType.HTML, headers=headers)
     return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def code_of(error: Refusal | HTTPException) -> str | None:
+    """The code the caller is told; None for a fault of ours."""
+    if isinstance(error, Refusal):
+        return error.problem.code
+    return None if error.status_code >= 500 else _BY_STATUS.get(error.status_code, _BY_STATUS[400])[0]
 
 
 def problem_of(error: Exception) -> Problem:

@@ -12,7 +12,8 @@ from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.database import Database
 from tsunagi_shared.inbox import Handler
 from tsunagi_shared.jobs import JobKind
-from tsunagi_shared.outbox import Outbox
+from tsunagi_shared.outbox import Outbox, Published, keep_nothing
+from tsunagi_shared.refusals import Refusals
 from tsunagi_shared.settings import Settings
 from tsunagi_shared.web.pages import Pages
 
@@ -27,6 +28,7 @@ class Parts:
 
     handlers: Mapping[str, Handler] = field(default_factory=dict)  # event type → function of (connection, event, data)
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
+    published: Published = keep_nothing  # what to remember of an event that has left
     start: Callable[[], Awaitable[None]] = _nothing
     stop: Callable[[], Awaitable[None]] = _nothing
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)  # name → "" or what is wrong
@@ -42,6 +44,7 @@ class Runtime:
     settings: Settings
     profile: Profile
     database: Database
+    refusals: Refusals
     accounts: Accounts
     bus: Bus
     outbox: Outbox

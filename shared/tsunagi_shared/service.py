@@ -23,7 +23,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
-from tsunagi_shared import clock, idempotency, inbox, operations, sign_in
+from tsunagi_shared import audit, audit_pages, clock, idempotency, inbox, operations, sign_in
 from tsunagi_shared.accounts import Accounts
 from tsunagi_shared.auth import Identify, cookie_name
 from tsunagi_shared.bus import Bus
@@ -34,6 +34,7 @@ from tsunagi_shared.database import Database
 from tsunagi_shared.jobs import Worker
 from tsunagi_shared.outbox import Outbox, Relay
 from tsunagi_shared.problems import answer, problem_of, wants_page
+from tsunagi_shared.refusals import Refusals
 from tsunagi_shared.runtime import Parts, Runtime
 from tsunagi_shared.settings import Settings, secret
 from tsunagi_shared.web.pages import Pages
@@ -57,6 +58,7 @@ class Service:
     settings: type[Settings]
     routes: Sequence[ControllerRouterHandler]
     parts: Callable[[Runtime], Parts]
+    shows_audit: bool = False  # GET /audit
 
 
 def build_runtime(service: Service, settings: Settings) -> Runtime:
@@ -64,12 +66,14 @@ def build_runtime(service: Service, settings: Settings) -> Runtime:
     clock.follow(settings.clock_file)
     profile = load_profile(settings.profile)
     navigation = [("受付", settings.intake_url), ("文書", settings.documents_url), ("お知らせ", settings.notify_url)]
+    database = Database(settings.database)
     runtime = Runtime(
         name=service.name,
         settings=settings,
         profile=profile,
-        database=Database(settings.database),
-        accounts=Accounts(settings.accounts, secret(settings.secret_file)),
+        database=database,
+        accounts=Accounts(settings.accounts, secret(settings.secret_file), profile.contractor_on),
+        refusals=Refusals(database),
         bus=Bus(service.name, settings.nats_url, settings.nats_seed_file, settings.nats_ca_file),
         outbox=Outbox(source_of(profile.municipality.code, service.name), profile.version),
         pages=Pages(
@@ -89,7 +93,7 @@ def build_runtime(service: Service, settings: Settings) -> Runtime:
 async def running(runtime: Runtime) -> AsyncIterator[None]:
     """Start the parts in an order in which none needs a later one, and stop them in reverse."""
     reader = inbox.Inbox(runtime.database, runtime.profile.municipality.code, runtime.parts.handlers)
-    relay = Relay(runtime.database, runtime.bus)
+    relay = Relay(runtime.database, runtime.bus, runtime.parts.published)
     worker = Worker(runtime.database, runtime.parts.jobs)
     await runtime.parts.start()
     runtime.bus.start()
@@ -102,6 +106,7 @@ async def running(runtime: Runtime) -> AsyncIterator[None]:
         yield
     finally:
         cleaning.cancel()
+        await runtime.refusals.flush()
         await worker.stop()
         await runtime.bus.stop()
         await relay.stop()
@@ -117,6 +122,9 @@ async def _clean(runtime: Runtime) -> None:
             for forget in (inbox.forget_old, idempotency.forget_old):
                 while await runtime.database.write(forget):  # noqa: ASYNC110 - a pause: what people wait for goes first
                     await asyncio.sleep(CLEAN_PAUSE_SECONDS)
+            await runtime.refusals.flush()
+            end = await runtime.database.read(audit.head)
+            log.info("audit-head", seq=end.seq, hash=end.hash)  # outside the database: a tail cut off shows
         except Exception as error:  # noqa: BLE001 - what could not be forgotten now is forgotten in an hour
             log.error("not-cleaned", reason=type(error).__name__)
         await asyncio.sleep(CLEAN_SECONDS)
@@ -143,12 +151,20 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
         return Response(icon, media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
     return Litestar(
-        route_handlers=[*service.routes, *operations.ROUTES, *sign_in.ROUTES, stylesheet, pictogram],
+        route_handlers=[
+            *service.routes,
+            *operations.ROUTES,
+            *sign_in.ROUTES,
+            *(audit_pages.ROUTES if service.shows_audit else ()),
+            stylesheet,
+            pictogram,
+        ],
         lifespan=[lifespan],
         state=State({"runtime": runtime}),
         dependencies={"runtime": Provide(lambda: runtime, sync_to_thread=False)},
         middleware=[Identify(runtime.accounts, cookie_name(runtime.settings.cookie_secure))],
         exception_handlers={Exception: partial(_on_error, runtime)},
+        after_exception=[runtime.refusals.after_exception],
         before_send=[_harden],
         request_max_body_size=BODY_LIMIT,
         openapi_config=OpenAPIConfig(

@@ -16,7 +16,7 @@ from deploy.local.stack import Stack
 from tests.data.referrals import referral
 from tests.faults.line import ORIGIN, Windows, rows, stream_sizes
 from tsunagi_shared.bus import Bus, BusRefused
-from tsunagi_shared.contracts.events import EVENTS, REFERRAL_SUBMITTED
+from tsunagi_shared.contracts.events import EVENTS, REFERRAL_SUBMITTED, WATERMARK_PASSED
 from tsunagi_shared.contracts.streams import SERVICES, STREAMS
 
 PATIENCE_SECONDS = 30.0
@@ -98,9 +98,8 @@ async def test_a_service_with_anothers_key_is_refused_and_loses_nothing(tmp_path
     """Intake as notify: it may neither publish nor read as intake. What it took waits, and leaves once the key is right."""
     async with intake_with_key(tmp_path, "notify") as (stack, intake):
         reading = "アカウント intake はストリーム DOCUMENTS を読む権限がないか、読み手がまだ登録されていません。"
-        publishing = (
-            f"アカウント intake は {REFERRAL_SUBMITTED} に発信する権限がないか、そのストリームがまだありません。"
-        )
+        # The clockwork's event is the oldest that waits: the referral's stands behind it, in order
+        publishing = f"アカウント intake は {WATERMARK_PASSED} に発信する権限がないか、そのストリームがまだありません。"
         accounts = stack.accounts()
         key = accounts.add_key("窓口システム", ORIGIN, ("clerk",), ("referrals:write",))
         accounts.close()
@@ -115,7 +114,8 @@ async def test_a_service_with_anothers_key_is_refused_and_loses_nothing(tmp_path
         status, connected, sentence = await stack.readiness()
         assert (status, connected) == (200, True)
         assert sentence.startswith("アカウント intake はストリーム ")
-        assert len(rows(stack, "intake", "SELECT id FROM outbox")) == 1
+        waiting = [row["type"] for row in rows(stack, "intake", "SELECT type FROM outbox ORDER BY seq")]
+        assert waiting == [WATERMARK_PASSED, REFERRAL_SUBMITTED]
         assert await stream_sizes(stack) == {"INTAKE": 0, "DOCUMENTS": 0, "NOTIFY": 0}
 
         await intake.stop()
@@ -170,6 +170,28 @@ async def test_every_right_that_the_table_does_not_give_is_refused(hub: Stack) -
         finally:
             await bus.stop()
     assert await stream_sizes(hub) == {"INTAKE": 1, "DOCUMENTS": 1, "NOTIFY": 1}, "only each owner's own came through"
+
+
+async def test_only_intake_takes_messages_off_and_only_its_own(hub: Stack) -> None:
+    """Erasure reaches the stream that carries residents' data, by its owner alone; a message gone already is no fault."""
+    for service in SERVICES:
+        bus = Bus(service, hub.nats.url, hub.nats.seed_file(service))
+        bus.start()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not bus.connected:
+                    await asyncio.sleep(0.02)
+            assert await bus.publish(FIRST_EVENT_OF[service], b"{}", f"{service}-1") == 1
+            for stream in STREAMS:
+                if service == stream.owner == "intake":
+                    assert [await bus.erase(stream.name, 1), await bus.erase(stream.name, 1)] == [True, False]
+                    continue
+                with pytest.raises(BusRefused) as refused:
+                    await bus.erase(stream.name, 1)
+                assert_one_sentence(str(refused.value), service, stream.name)
+        finally:
+            await bus.stop()
+    assert await stream_sizes(hub) == {"INTAKE": 0, "DOCUMENTS": 1, "NOTIFY": 1}
 
 
 def assert_one_sentence(text: str, account: str, what: str) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import shutil
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import argon2
 import pytest
+import sqlalchemy as sa
 
 from tests.conftest import MovableClock
-from tsunagi_shared.accounts import AccountError, Accounts, Post, SignInRefused
+from tsunagi_shared import accounts as accounts_module
+from tsunagi_shared.accounts import AccountError, Accounts, Post, Principal, SignInRefused
+from tsunagi_shared.database import migrate
 
 SECRET = b"s" * 32
 PASSWORD = "correct horse battery"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+MIGRATIONS = Path(accounts_module.__file__).parent / "migrations" / "accounts"
 
 
 @pytest.fixture
@@ -236,3 +243,108 @@ async def test_looking_up_a_session_beside_writers_works(accounts: Accounts, tmp
     found = await asyncio.gather(*(asyncio.to_thread(other.session, token) for token in tokens))
     assert all(person is not None for person in found)
     other.close()
+
+
+def contractor_on(agency: str, day: dt.date) -> str:
+    """The center is run by 見本会 until the end of 2026-03, then by 次の会; between them, in April, by none."""
+    if agency != "center" or dt.date(2026, 4, 1) <= day < dt.date(2026, 5, 1):
+        return ""
+    return "見本会" if day < dt.date(2026, 4, 1) else "次の会"
+
+
+@pytest.fixture
+def contracted(tmp_path: Path, cheap_passwords: None, movable_clock: MovableClock) -> Iterator[Accounts]:
+    """Accounts under a profile with contracts, on 2026-03-01."""
+    movable_clock.to(dt.datetime(2026, 3, 1, 3, tzinfo=dt.UTC))
+    found = Accounts(tmp_path / "contracted.db", SECRET, contractor_on)
+    yield found
+    found.close()
+
+
+def session_of(accounts: Accounts, user: str) -> Principal:
+    """A new session of the person."""
+    person = accounts.session(accounts.sign_in(user, PASSWORD))
+    assert person is not None
+    return person
+
+
+def test_a_post_and_a_key_keep_the_contractor_that_gave_them(contracted: Accounts, movable_clock: MovableClock) -> None:
+    """That of the day they were given, or the one named; a later contractor takes nobody over by itself."""
+    contracted.add_user("old", "見本　旧", [Post("center", ("clerk",)), Post("section", ("clerk",))], PASSWORD)
+    contracted.add_user("new", "見本　新", [Post("center", ("clerk",), "次の会")], PASSWORD)
+    key = contracted.add_key("見本システム", "center", (), ())
+    named = contracted.add_key("見本システム", "center", (), (), contractor="次の会")
+    movable_clock.to(dt.datetime(2026, 6, 1, 3, tzinfo=dt.UTC))
+    assert session_of(contracted, "old").contractor == "見本会"
+    assert session_of(contracted, "new").contractor == "次の会"
+    assert [post.contractor for post in contracted.posts("old")] == ["見本会", ""]
+    callers = [contracted.machine(value) for value in (key, named)]
+    assert [caller.contractor for caller in callers if caller] == ["見本会", "次の会"]
+
+
+def test_a_post_is_given_anew_by_the_next_contractor(contracted: Accounts, movable_clock: MovableClock) -> None:
+    """Whoever goes on under the next contractor gets the post anew: its sessions end, the order of the posts stays."""
+    contracted.add_user("stays", "見本　残", [Post("center", ("clerk",)), Post("section", ("clerk",))], PASSWORD)
+    token = contracted.sign_in("stays", PASSWORD)
+    movable_clock.to(dt.datetime(2026, 6, 1, 3, tzinfo=dt.UTC))
+    contracted.set_post("stays", Post("center", ("clerk", "coordinator")))
+    assert contracted.session(token) is None
+    person = session_of(contracted, "stays")
+    assert (person.agency, person.roles, person.contractor) == ("center", frozenset({"clerk", "coordinator"}), "次の会")
+    contracted.set_post("stays", Post("third", ("clerk",)))
+    assert [post.agency for post in contracted.posts("stays")] == ["center", "section", "third"]
+    with pytest.raises(AccountError):
+        contracted.set_post("nobody", Post("center", ("clerk",)))
+
+
+def test_rows_from_before_belong_to_the_contractor_of_their_first_day(
+    contracted: Accounts, movable_clock: MovableClock
+) -> None:
+    """Where no contractor is on record, it is the one of the day the account or the key was made; with none, none."""
+    contracted.add_user("early", "見本　早", [Post("center", ("clerk",))], PASSWORD)
+    key = contracted.add_key("見本システム", "center", (), ())
+    movable_clock.to(dt.datetime(2026, 4, 10, 3, tzinfo=dt.UTC))
+    contracted.add_user("between", "見本　間", [Post("center", ("clerk",))], PASSWORD)
+    for table in ("posts", "keys"):
+        contracted._change(f"UPDATE {table} SET contractor = ''")
+    movable_clock.to(dt.datetime(2026, 6, 1, 3, tzinfo=dt.UTC))
+    assert session_of(contracted, "early").contractor == "見本会"
+    assert session_of(contracted, "between").contractor == ""
+    caller = contracted.machine(key)
+    assert caller is not None
+    assert caller.contractor == "見本会"
+
+
+def test_the_column_comes_to_a_database_of_before(tmp_path: Path, cheap_passwords: None) -> None:
+    """A database of the first version is brought up to date at start; its posts and keys work on."""
+    path = tmp_path / "accounts.db"
+    engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    folder = tmp_path / "first"
+    folder.mkdir()
+    shutil.copy(MIGRATIONS / "0001_accounts.py", folder)
+    with engine.connect() as connection:
+        migrate(connection, folder, "alembic_accounts")
+        connection.exec_driver_sql(
+            "INSERT INTO users VALUES ('mado', '見本　窓子', ?, 0, 0, 0, 1767225600000000)",
+            (argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD),),
+        )
+        connection.exec_driver_sql("INSERT INTO posts VALUES ('mado', 'center', 'clerk', 0)")
+    engine.dispose()
+    found = Accounts(path, SECRET, contractor_on)
+    assert session_of(found, "mado").contractor == "見本会"
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("roles", "reads"),
+    [
+        ({"administrator"}, False),
+        ({"auditor"}, False),
+        ({"administrator", "auditor"}, False),
+        ({"auditor", "responsible_section"}, True),
+        ({"clerk"}, True),
+    ],
+)
+def test_who_only_administers_or_audits_reads_no_case(roles: set[str], reads: bool) -> None:
+    """Such a post sees the record of what was done, never a case or a document."""
+    assert Principal("mado", "見本　窓子", "section", frozenset(roles)).reads_cases is reads

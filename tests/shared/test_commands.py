@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -108,6 +109,68 @@ def test_keys_are_made_and_disabled(run: Run, accounts: Accounts) -> None:
     assert key.partition(".")[2] not in listed
     assert run("keys", "disable", key.partition(".")[0])[0] == 0
     assert accounts.machine(key) is None
+
+
+COUNCIL, CONTRACTOR = "welfare-council", "社会福祉法人福生市社会福祉協議会"
+
+
+def test_posts_and_keys_carry_their_contractor(run: Run, accounts: Accounts) -> None:
+    """That of the agency today, without being named; the list shows it; a direct agency has none."""
+    run("accounts", "add", "shakyo", "--name", "見本　社", "--post", f"{COUNCIL}:clerk", "--post", "disability:clerk")
+    assert [(post.agency, post.contractor) for post in accounts.posts("shakyo")] == [
+        (COUNCIL, CONTRACTOR), ("disability", ""),
+    ]  # fmt: skip
+    assert f"{COUNCIL}:clerk（{CONTRACTOR}） disability:clerk\t" in run("accounts", "list")[1]
+    key = run("keys", "add", "見本システム", "--agency", COUNCIL)[1].split()[-1]
+    caller = accounts.machine(key)
+    assert caller is not None
+    assert caller.contractor == CONTRACTOR
+
+
+def test_a_post_is_given_anew(run: Run, accounts: Accounts) -> None:
+    """A further post, or the one there with other roles; open sessions end, and an unknown person is told."""
+    password = run("accounts", "add", "mado", "--name", "見本　窓", "--post", "disability:clerk")[1].split()[-1]
+    token = accounts.sign_in("mado", password)
+    code, out, _ = run("accounts", "post", "mado", "--post", f"{COUNCIL}:clerk", "--contractor", CONTRACTOR)
+    assert (code, "サインイン中の画面は閉じました" in out, accounts.session(token)) == (0, True, None)
+    run("accounts", "post", "mado", "--post", "disability:clerk,chair")
+    assert [(post.agency, post.roles) for post in accounts.posts("mado")] == [
+        ("disability", ("clerk", "chair")), (COUNCIL, ("clerk",)),
+    ]  # fmt: skip
+    assert run("accounts", "post", "nobody", "--post", "disability:clerk")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--post", f"{COUNCIL}:clerk", "--contractor", "よその会"), "契約（operated_by）にありません"),
+        (("--post", "disability:clerk", "--contractor", CONTRACTOR), "契約（operated_by）にありません"),
+    ],
+)
+def test_a_contractor_that_has_no_contract_there_is_refused(
+    run: Run, accounts: Accounts, arguments: tuple[str, ...], words: str
+) -> None:
+    """Named for an agency that it never runs."""
+    code, _, errors = run("accounts", "add", "x", "--name", "x", *arguments)
+    assert (code, words in errors, accounts.users()) == (1, True, [])
+
+
+def test_between_two_contracts_the_contractor_must_be_named(
+    run: Run, accounts: Accounts, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody runs the agency today: the sentence names those that could be meant."""
+    folder = tmp_path / "city"
+    shutil.copytree(settings.profile, folder)
+    path = folder / "profile.toml"
+    text = path.read_text("utf-8")
+    before = f'contractor = "{CONTRACTOR}", from = 2025-04-01'
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, f"{before}, until = 2025-12-31"), "utf-8")
+    monkeypatch.setenv(variable_of("profile"), str(folder))
+    wanted = ("accounts", "add", "shakyo", "--name", "見本　社", "--post", f"{COUNCIL}:clerk")
+    code, _, errors = run(*wanted)
+    assert (code, f"--contractor で {CONTRACTOR} から" in errors, accounts.users()) == (1, True, [])
+    assert run(*wanted, "--contractor", CONTRACTOR)[0] == 0
 
 
 def test_dead_letters_are_listed_retried_and_dropped(

@@ -315,7 +315,7 @@ def test_the_file_is_closed_to_others(tmp_path: Path) -> None:
 def test_the_migrations_make_the_tables_of_the_code(service: str, tmp_path: Path) -> None:
     """Tables, columns and indexes of a migrated database are those that the modules declare; migrating twice changes nothing."""
     assert {table.name for table in PLUMBING.tables.values()} == {
-        "outbox", "inbox", "dead_letters", "jobs", "audit", "idempotency",
+        "outbox", "inbox", "dead_letters", "jobs", "audit", "audit_reasons", "idempotency",
     }  # fmt: skip
     for _ in range(2):
         db = Database(tmp_path / "service.db")
