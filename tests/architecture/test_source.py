@@ -129,6 +129,18 @@ def test_services_have_the_same_common_modules() -> None:
             assert (folder / "html").is_dir()
 
 
+@pytest.mark.parametrize("package", [name for name in PACKAGES if name != "tsunagi_shared"])
+def test_a_package_says_where_to_look(package: str) -> None:
+    """The docstring of a service names each of its own modules, and none that is gone."""
+    folder = PACKAGES[package]
+    said = set(
+        re.findall(r"`([a-z_]+)`", ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or "")
+    )
+    own = {path.stem for path in folder.glob("*.py")} - COMMON_MODULES - {"__init__", "__main__"}
+    assert own - said == set()
+    assert said - own - COMMON_MODULES == set()
+
+
 def test_contracts_and_forms_stand_alone() -> None:
     """They import the standard library, msgspec, regex and one another; what crosses between contractors needs no more."""
     allowed = {*sys.stdlib_module_names, "msgspec", "regex"}
