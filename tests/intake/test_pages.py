@@ -117,7 +117,7 @@ async def test_a_form_becomes_a_referral_and_its_receipt(intake: Intake, mado: C
     receipt = await mado.get(answer.headers["location"], page=True)
     assert receipt.status_code == 200
     assert "生活困窮者自立相談支援機関" in receipt.text  # left out: the consent does not name it
-    assert "もう一度つないでください" in receipt.text
+    assert "同意に加えてください" in receipt.text
     assert "髙" not in receipt.text
     (row,) = await intake.rows(referrals)
     assert "髙﨑　𠮷邉󠄏子".encode() in row["form"]

@@ -59,9 +59,12 @@ async def test_a_receipt_says_who_is_told_and_who_is_not(intake: Intake) -> None
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     assert set(receipt) == {
-        "referral_number", "case_number", "received_at", "support_meeting_only", "audience", "withheld",
+        "referral_number", "case_number", "received_at", "support_meeting_only", "audience", "withheld", "revision",
+        "changes",
     }  # fmt: skip
-    assert {entry["agency"] for entry in receipt["audience"]} == {"disability", "welfare-desk", "sample-care"}
+    assert {entry["agency"] for entry in receipt["audience"]} == {
+        "disability", "welfare-desk", "social-welfare", "sample-care",
+    }  # fmt: skip
     assert [(row["agency"], row["code"]) for row in receipt["withheld"]] == [
         ("sample-nursery", "consent-does-not-name")
     ]
@@ -326,5 +329,6 @@ async def test_what_was_answered_outlives_a_restart(tmp_path: Path, cheap_passwo
     db = Database(tmp_path / "intake.db")
     with db.connection() as connection:
         assert sorted(connection.execute(sa.select(tables.cases.c.number)).scalars()) == sorted(numbers)
-        assert connection.execute(sa.select(sa.func.count()).select_from(outbox.outbox)).scalar_one() == 5
+        waiting = sa.select(sa.func.count()).where(outbox.outbox.c.type == REFERRAL_SUBMITTED)
+        assert connection.execute(waiting).scalar_one() == 5
     db.close()

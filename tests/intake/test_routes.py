@@ -16,6 +16,7 @@ from tsunagi_intake import cases
 from tsunagi_shared import database
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.audit import audit
+from tsunagi_shared.forms.kinds import FORMS
 from tsunagi_shared.outbox import EVENT_LIMIT_BYTES
 
 
@@ -181,7 +182,7 @@ async def test_a_reader_of_a_summary_sees_its_own_part(intake: Intake) -> None:
     assert [entry["agency"] for entry in page["audience"]] == ["sample-care"]
     assert page["withheld"] == []
     own = (await window(intake).get(f"/referrals/{receipt['referral_number']}")).json()
-    assert len(own["audience"]) == 3
+    assert len(own["audience"]) == 4
     assert [row["agency"] for row in own["withheld"]] == ["sample-nursery"]
 
 
@@ -238,12 +239,14 @@ async def test_a_list_that_grows_while_it_is_walked(intake: Intake) -> None:
 async def test_wrong_queries_are_400(intake: Intake, query: str) -> None:
     """A reason and no fault; what was asked is not repeated."""
     for path in ("/cases", "/referrals"):
+        if path == "/cases" and query == "after=1-2-3":
+            continue  # the place of a search has a shape of its own
         answer = await window(intake).get(f"{path}?{query}")
         assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
 
 
 async def test_the_way_of_a_list_does_not_grow_with_the_table(intake: Intake) -> None:
-    """Both lists are walked along the key of the audience, from the page's place on, without sorting all there is."""
+    """The list is walked along the key of the audience, from the page's place on, without sorting all there is."""
     for _ in range(2):
         await window(intake).submit(without_consent())
     statements: list[tuple[str, Any]] = []
@@ -251,7 +254,6 @@ async def test_the_way_of_a_list_does_not_grow_with_the_table(intake: Intake) ->
     def plan(connection: sa.Connection) -> list[str]:
         sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
         principal = Principal("u", "n", "disability", frozenset())
-        cases.list_cases(connection, principal, 50, 50)
         cases.list_referrals(connection, principal, (50, 50), 50)
         cursor = connection.connection.cursor()
         steps: list[str] = []
@@ -260,7 +262,7 @@ async def test_the_way_of_a_list_does_not_grow_with_the_table(intake: Intake) ->
         return steps
 
     steps = await intake.runtime.database.read(plan)
-    assert sum("PRIMARY KEY (agency=? AND case<?)" in step for step in steps) == 2, steps
+    assert sum("PRIMARY KEY (agency=? AND case<?)" in step for step in steps) == 1, steps
     assert not any(step.startswith("SCAN") for step in steps), steps
     assert not any(step == "USE TEMP B-TREE FOR ORDER BY" for step in steps), steps  # within one case is enough
 
@@ -271,7 +273,7 @@ async def test_schema_and_description_are_served(intake: Intake) -> None:
     schema = (await caller.get("/forms/referral/schema.json")).json()
     assert "person" in json.dumps(schema)
     assert (await caller.get("/forms/plan/schema.json")).status_code == 404
-    assert [form["kind"] for form in (await caller.get("/forms")).json()] == ["referral"]
+    assert {form["kind"] for form in (await caller.get("/forms")).json()} == set(FORMS)
     description = (await intake.anybody.get("/openapi.json")).json()
     assert description["openapi"].startswith("3.1")
     body = description["paths"]["/referrals"]["post"]["requestBody"]

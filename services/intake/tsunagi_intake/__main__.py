@@ -5,23 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-import sqlalchemy as sa
-
-from tsunagi_intake import referrals
 from tsunagi_intake.app import SERVICE
-from tsunagi_intake.tables import referrals as table
-from tsunagi_shared import clock, commands
+from tsunagi_intake.republishing import republish_since
+from tsunagi_shared import commands
 from tsunagi_shared.contracts.profile import ProfileError
 from tsunagi_shared.forms.japanese import ReadingError, read_date
 from tsunagi_shared.service import build_runtime
 from tsunagi_shared.settings import SettingsError, read
 
+REPUBLISH = "その日から後に動きのあったケースを、もう一度発信する（文書サービスが14日より長く止まったときなど）"
+
 
 def republish(arguments: list[str]) -> int:
-    """Publish every referral received since a day once more; consumers that have them change nothing."""
-    parser = argparse.ArgumentParser(
-        prog="tsunagi-intake republish", description="その日から後の受付を、もう一度発信する"
-    )
+    """Publish every case in which something happened since a day once more; consumers that know it change nothing."""
+    parser = argparse.ArgumentParser(prog="tsunagi-intake republish", description=REPUBLISH)
     parser.add_argument("--since", required=True, help="例: 2026-11-01、令和8年11月1日")
     try:
         since = read_date(parser.parse_args(arguments).since)
@@ -29,22 +26,18 @@ def republish(arguments: list[str]) -> int:
     except (ReadingError, SettingsError, ProfileError) as error:
         print(error, file=sys.stderr)
         return 1
-    with runtime.database.connection() as connection:
-        rows = connection.execute(sa.select(table.c.id, table.c.submitted_at).order_by(table.c.seq)).all()
-        wanted = [row.id for row in rows if clock.japanese_date(row.submitted_at) >= since]
-        for referral_id in wanted:
-            referrals.publish_again(connection, referral_id, runtime.profile, runtime.outbox)
-    runtime.database.close()
-    runtime.accounts.close()
-    print(f"{len(wanted)}件を発信待ちに入れました。動いている受付サービスが届けます。")
+    try:
+        cases, forms = republish_since(runtime, since)
+    finally:
+        runtime.database.close()
+        runtime.accounts.close()
+    print(f"ケース{cases}件、様式{forms}件を発信待ちに入れました。動いている受付サービスが届けます。")
     return 0
 
 
 def main() -> None:
     """Entry point."""
-    if sys.argv[1:2] == ["republish"]:
-        sys.exit(republish(sys.argv[2:]))
-    sys.exit(commands.main(SERVICE))
+    sys.exit(commands.main(SERVICE, own={"republish": commands.Command(REPUBLISH, republish)}))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tsunagi_intake import erasure
+from tsunagi_intake.expiry import Clockwork
 from tsunagi_intake.handlers import HANDLERS
 from tsunagi_intake.routes import ROUTES
 from tsunagi_intake.settings import IntakeSettings
@@ -12,8 +14,16 @@ from tsunagi_shared.service import Service
 
 
 def parts(runtime: Runtime) -> Parts:
-    """Intake keeps projections and takes forms; it has no slow work of its own."""
-    return Parts(handlers=HANDLERS)
+    """Intake keeps projections and takes forms; its own work is the clockwork, and erasing what was disposed of."""
+    clockwork = Clockwork(runtime)
+    return Parts(
+        handlers=HANDLERS,
+        jobs=erasure.job_kinds(runtime),
+        published=erasure.remember,
+        start=clockwork.start,
+        stop=clockwork.stop,
+        notes={"clockwork": clockwork.problem},
+    )
 
 
 SERVICE = Service(
@@ -23,4 +33,5 @@ SERVICE = Service(
     settings=IntakeSettings,
     routes=ROUTES,
     parts=parts,
+    shows_audit=True,
 )

@@ -1,30 +1,38 @@
-"""What intake's pages show: view models, and the choice between the page and JSON of the same thing."""
+"""What intake's pages show: the words of codes, and the choice between the page and JSON of the same thing."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response
-from sqlalchemy import Connection
 
-from tsunagi_intake import cases, projections
+from tsunagi_intake import form_view
 from tsunagi_intake.audience import Withheld
-from tsunagi_intake.projections import DocumentLine, PdfState, WordState
-from tsunagi_shared.accounts import Principal
+from tsunagi_intake.case_lines import ConsentStanding
+from tsunagi_intake.cases import ERASED, JOINED
+from tsunagi_intake.lifecycle import CaseState
+from tsunagi_intake.projections import PdfState, WordState
+from tsunagi_intake.timeline import Happening
 from tsunagi_shared.contracts.audience import AudienceEntry, BasisKind, View
-from tsunagi_shared.forms.checks import FieldError
-from tsunagi_shared.forms.fields import fields_of
-from tsunagi_shared.forms.referral import ConsentStatus, Referral, Urgency
+from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.protection import ProtectionField, ProtectionKind
+from tsunagi_shared.forms.referral import ConsentStatus, Urgency
 from tsunagi_shared.problems import wants_page
 from tsunagi_shared.runtime import Runtime
-from tsunagi_shared.web.forms import form_values
 
 NO_STORE = {"Cache-Control": "no-store"}
 
-STATES = {"received": "受付"}
+STATES = {**dict(CaseState.choices()), JOINED: "ほかのケースにまとめた", ERASED: "廃棄済み"}
+FORM_STATES = {
+    "submitted": "受付",
+    "accepted": "受理",
+    "returned": "差戻し",
+    "live": "有効",
+    "withdrawn": "取下げ",
+    "misdirected": "誤送付",
+}
 BASES = {
     BasisKind.ORIGIN: "つなぎ元",
     BasisKind.PROVIDER: "多機関協働事業者",
@@ -49,6 +57,23 @@ MISDELIVERED = {
     "no_longer_in_charge": "担当が変わった",
     "contract_ended": "契約が終わった",
 }
+# Why an audience was worked out anew, and other codes of the time line that are no state
+CHANGES = {
+    "consent": "同意が変わったため",
+    "allocation": "役割分担が変わったため",
+    "protection": "住所等の秘匿が変わったため",
+    "ground": "同意以外の根拠が変わったため",
+    "contract": "契約が変わったため",
+    "withdrawal": "様式が取り消されたため",
+    "expired": "期限が来たため",
+    "joining": "ケースがまとめられたため",
+    "correction": "訂正されたため",
+    "accepted": "受理",
+    "returned": "差戻し",
+    "withdrawn": "取下げ",
+    "misdirected": "誤送付",
+    "partly_withdrawn": "一部の機関について",
+}
 
 
 class ReferralPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,41 +89,26 @@ class ReferralPage(msgspec.Struct, frozen=True, kw_only=True):
     support_meeting_only: bool
     audience: tuple[AudienceEntry, ...]
     withheld: tuple[Withheld, ...]
+    revision: int = 1
+    state: str = "submitted"
 
 
-class CasePage(msgspec.Struct, frozen=True, kw_only=True):
-    """A case: its referrals and their documents."""
-
-    case_number: str
-    state: str
-    opened_at: dt.datetime
-    referrals: tuple[cases.ReferralLine, ...]
-    documents: tuple[DocumentLine, ...]
-
-
-def case_page(connection: Connection, principal: Principal, seq: int, number: str) -> CasePage:
-    """The case as this person may see it."""
-    lines = cases.referrals_of(connection, principal, seq)
-    row = cases.line(connection, seq)
-    views = {f"referral/{line.id}": line.view for line in lines}
-    return CasePage(
-        case_number=number,
-        state=row.state,
-        opened_at=row.opened_at,
-        referrals=lines,
-        documents=projections.documents_of(connection, number, views, principal.agency),
-    )
-
-
-_WORDS = {
+WORDS = {
     "states": STATES,
+    "form_states": FORM_STATES,
     "bases": BASES,
     "bases_without_consent": BASES_WITHOUT_CONSENT,
     "views": VIEWS,
     "channels": CHANNELS,
     "misdelivered": MISDELIVERED,
-    "urgencies": {code.value: code.label for code in Urgency},
-    "consents": {code.value: code.label for code in ConsentStatus},
+    "changes": CHANGES,
+    "happenings": dict(Happening.choices()),
+    "urgencies": dict(Urgency.choices()),
+    "consents": dict(ConsentStatus.choices()),
+    "standings": dict(ConsentStanding.choices()),
+    "protection_kinds": dict(ProtectionKind.choices()),
+    "protection_fields": dict(ProtectionField.choices()),
+    "form_titles": {kind: definition.title for kind, definition in FORMS.items()},
     "WordState": WordState,
     "PdfState": PdfState,
     "full": View.FULL,
@@ -106,33 +116,17 @@ _WORDS = {
 
 
 def answer(
-    request: Request[Any, Any, Any], runtime: Runtime, template: str, page: Any, **context: Any
+    request: Request[Any, Any, Any], runtime: Runtime, template: str, page: Any, status: int = 200, **context: Any
 ) -> Response[Any]:
     """The page for a browser, JSON for a program: the same content."""
     if not wants_page(request):
-        return Response(msgspec.json.encode(page), media_type=MediaType.JSON, headers=NO_STORE)
-    text = runtime.pages.render(template, principal=request.scope.get("user"), page=page, **_WORDS, **context)
-    return Response(text, media_type=MediaType.HTML, headers=NO_STORE)
-
-
-def form(
-    runtime: Runtime,
-    principal: Principal,
-    *,
-    key: str,
-    raw: object = None,
-    errors: tuple[FieldError, ...] = (),
-    rows: Mapping[str, int] | None = None,
-    status: int = 200,
-) -> Response[str]:
-    """The referral form, with whatever was typed and what is wrong with it."""
-    offered = {agency.id: agency.name for agency in runtime.profile.agencies if agency.accepts_referrals}
+        return Response(msgspec.json.encode(page), media_type=MediaType.JSON, status_code=status, headers=NO_STORE)
     text = runtime.pages.render(
-        "referral_form.html",
-        principal=principal,
-        fields=fields_of(Referral),
-        values=form_values(Referral, raw, errors, rows),
-        agencies=offered,
-        key=key,
+        template,
+        principal=request.scope.get("user"),
+        page=page,
+        shown_fields=lambda kind, form, people=None: form_view.lines_of(runtime.profile, kind, form, people or {}),
+        **WORDS,
+        **context,
     )
     return Response(text, media_type=MediaType.HTML, status_code=status, headers=NO_STORE)

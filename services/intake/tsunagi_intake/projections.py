@@ -1,7 +1,8 @@
 """What became of each document, as told by documents and notify: rows that any order of events leaves the same.
 
 Columns that one event alone sets are simply set; a state that several events fight over keeps the highest revision of its
-aggregate.
+aggregate. Who may read is said of a document, so every version of it holds the same, newest word. Who had opened a document
+and said "received" stays on record when the agency loses access.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from tsunagi_shared.contracts.events import (
     DocumentFailed,
     DocumentMisdelivered,
     DocumentOpened,
+    DocumentShared,
+    DocumentSuperseded,
+    DocumentWithdrawn,
     FileAdded,
 )
 from tsunagi_shared.forms.fields import CodeList
@@ -50,16 +54,34 @@ class PdfState(CodeList):
 
 
 def _ensure(connection: Connection, document: str, version: int, case_number: str) -> None:
-    connection.execute(
+    """A row of the version, which knows of its readers what the document's other versions know."""
+    new = connection.execute(
         sqlite.insert(documents)
         .values(id=document, version=version, case_number=case_number, word_state=WordState.UNKNOWN.value, word_code="",
-                word_revision=0, pdf_state=PdfState.UNKNOWN.value, pdf_code="", pdf_revision=0)
+                word_revision=0, pdf_state=PdfState.UNKNOWN.value, pdf_code="", pdf_revision=0, readers_revision=0, superseded=0)
         .on_conflict_do_nothing()
-    )  # fmt: skip
+    ).rowcount  # fmt: skip
+    if new:
+        known = connection.execute(
+            sa.select(documents.c.readers, documents.c.readers_revision)
+            .where(documents.c.id == document)
+            .order_by(documents.c.readers_revision.desc())
+            .limit(1)
+        ).one()
+        _keep_readers(connection, document, known.readers, known.readers_revision)
 
 
-def _describe(connection: Connection, data: DocumentCreated | DocumentFailed) -> None:
-    """What both kinds of event say alike of a document."""
+def _keep_readers(connection: Connection, document: str, readers: str | None, revision: int) -> None:
+    """Who may read the document now, unless a later event has said it already."""
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == document, documents.c.readers_revision < revision)
+        .values(readers=readers, readers_revision=revision)
+    )
+
+
+def _describe(connection: Connection, data: DocumentCreated | DocumentShared | DocumentFailed) -> None:
+    """What these events say alike of a document."""
     _ensure(connection, data.document_id, data.version, data.case_number)
     connection.execute(
         documents.update()
@@ -86,11 +108,45 @@ def on_created(connection: Connection, event: Envelope, data: DocumentCreated) -
     connection.execute(
         documents.update()
         .where(documents.c.id == data.document_id, documents.c.version == data.version)
-        .values(page=data.page, readers=msgspec.json.encode(data.readers).decode())
+        .values(page=data.page)
     )
+    _readers(connection, event, data)
     _state(connection, data.document_id, data.version, "word", WordState.STORED, "", event.revision)
     pdf = PdfState.EXPECTED if data.pdf_expected else PdfState.OFF
     _state(connection, data.document_id, data.version, "pdf", pdf, "", event.revision)
+
+
+def _readers(
+    connection: Connection, event: Envelope, data: DocumentCreated | DocumentShared | DocumentWithdrawn
+) -> None:
+    _keep_readers(connection, data.document_id, msgspec.json.encode(data.readers).decode(), event.revision)
+
+
+def on_shared(connection: Connection, event: Envelope, data: DocumentShared) -> None:
+    """Further agencies may read the document."""
+    _describe(connection, data)
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == data.document_id, documents.c.version == data.version)
+        .values(page=data.page)
+    )
+    _readers(connection, event, data)
+
+
+def on_withdrawn(connection: Connection, event: Envelope, data: DocumentWithdrawn) -> None:
+    """Agencies may no longer read the document. What they had done with it stays."""
+    _ensure(connection, data.document_id, data.version, data.case_number)
+    _readers(connection, event, data)
+
+
+def on_superseded(connection: Connection, event: Envelope, data: DocumentSuperseded) -> None:
+    """A newer version took this one's place."""
+    _ensure(connection, data.document_id, data.version, data.case_number)
+    connection.execute(
+        documents.update()
+        .where(documents.c.id == data.document_id, documents.c.version == data.version)
+        .values(superseded=1)
+    )
 
 
 def on_file_added(connection: Connection, event: Envelope, data: FileAdded) -> None:
@@ -186,6 +242,7 @@ class ReceiptLine(msgspec.Struct, frozen=True):
     misdelivered_at: dt.datetime | None = None
     misdelivered_by: str = ""
     misdelivered_code: str = ""
+    ended: bool = False  # the agency may no longer read the document
 
 
 class DocumentLine(msgspec.Struct, frozen=True):
@@ -203,55 +260,69 @@ class DocumentLine(msgspec.Struct, frozen=True):
     pdf: PdfState
     pdf_code: str
     receipts: tuple[ReceiptLine, ...]
+    superseded: bool = False  # 旧版: a newer version took its place
+
+    @property
+    def misdelivered_to(self) -> tuple[str, ...]:
+        """The agencies that said it should not have come to them. Whoever may recall the form is offered 誤送付 then."""
+        return tuple(line.agency for line in self.receipts if line.misdelivered_at is not None)
 
 
-def documents_of(
-    connection: Connection, case_number: str, views: dict[str, View], agency: str
-) -> tuple[DocumentLine, ...]:
-    """The case's documents that this reader may know of, with their receipts.
+def documents_of(connection: Connection, views: dict[str, View], agency: str) -> tuple[DocumentLine, ...]:
+    """The documents that this reader may know of, with their receipts, in the order of their forms, the newest version first.
 
-    `views` maps the forms the reader may see to their view: a full view shows every document of the form and every receipt,
-    any other only documents in that same view and the receipts of the reader's own agency.
+    `views` maps the forms the reader may see to their view. A full view shows every document of the form, and who did what
+    with it, those that lost access included. Any other shows the documents of that view which the reader's agency may read or
+    had been given, with the agency's own receipts.
     """
-    rows = connection.execute(
-        sa.select(documents).where(documents.c.case_number == case_number, documents.c.form.in_(list(views)))
-    ).all()
-    known = [row for row in rows if views[row.form] in (View.FULL, row.view)]
-    lines = _receipts_of(connection, case_number)
-    return tuple(
-        DocumentLine(
-            row.id, row.version, row.form, row.kind, row.view, row.title, _page_for(row, agency),
-            WordState[row.word_state.upper()], row.word_code,
-            PdfState[row.pdf_state.upper()], row.pdf_code,
-            tuple(line for line in lines.get((row.id, row.version), ()) if line.agency == agency or views[row.form] is View.FULL),
-        )
-        for row in sorted(known, key=lambda row: (row.form, row.kind, row.view, row.version), reverse=True)
+    rows = connection.execute(sa.select(documents).where(documents.c.form.in_(list(views)))).all()
+    lines = _receipts_of(connection, [row.id for row in rows], {row.id: _reading(row) for row in rows if row.readers})
+    found = []
+    for row in sorted(rows, key=lambda row: (row.form, row.kind, row.view, row.id, row.version), reverse=True):
+        full = views[row.form] is View.FULL
+        receipts_of_it = [line for line in lines.get((row.id, row.version), ()) if full or line.agency == agency]
+        reads = agency in _reading(row)
+        if full or (views[row.form] == row.view and (reads or receipts_of_it)):
+            found.append(_line(row, row.page if row.page and reads else "", tuple(receipts_of_it)))
+    return tuple(found)
+
+
+def _line(row: Any, page: str, its_receipts: tuple[ReceiptLine, ...]) -> DocumentLine:
+    """`page`: the document's address for those who may open it; the others would only be turned away there."""
+    return DocumentLine(
+        row.id, row.version, row.form, row.kind, row.view, row.title, page,
+        WordState[row.word_state.upper()], row.word_code, PdfState[row.pdf_state.upper()], row.pdf_code,
+        its_receipts, bool(row.superseded),
     )  # fmt: skip
 
 
-def _page_for(row: Any, agency: str) -> str:
-    """The document's address for those who may open it; the others would only be turned away there."""
-    return row.page if row.page and agency in msgspec.json.decode(row.readers) else ""
+def _reading(row: Any) -> frozenset[str]:
+    """The agencies that may read the document now."""
+    return frozenset(msgspec.json.decode(row.readers, type=list[str])) if row.readers else frozenset()
 
 
-def _receipts_of(connection: Connection, case_number: str) -> dict[tuple[str, int], list[ReceiptLine]]:
+def _receipts_of(
+    connection: Connection, ids: list[str], readers: dict[str, frozenset[str]]
+) -> dict[tuple[str, int], list[ReceiptLine]]:
+    """By document and version; `readers`: who may read each document now, where that is known."""
     channels: dict[tuple[str, int, str], dict[str, str]] = {}
-    for row in connection.execute(sa.select(deliveries).where(deliveries.c.case_number == case_number)):
+    for row in connection.execute(sa.select(deliveries).where(deliveries.c.document.in_(ids))):
         channels.setdefault((row.document, row.version, row.agency), {})[row.channel] = row.state
     found = {
         (row.document, row.version, row.agency): row
-        for row in connection.execute(sa.select(receipts).where(receipts.c.case_number == case_number))
+        for row in connection.execute(sa.select(receipts).where(receipts.c.document.in_(ids)))
     }
     lines: dict[tuple[str, int], list[ReceiptLine]] = {}
     for key in sorted({*channels, *found}):
-        receipt = found.get(key)
-        line = ReceiptLine(key[2], channels.get(key, {}))
-        if receipt is not None:
+        ended = key[0] in readers and key[2] not in readers[key[0]]
+        line = ReceiptLine(key[2], channels.get(key, {}), ended=ended)
+        if (receipt := found.get(key)) is not None:
             line = ReceiptLine(
                 key[2], channels.get(key, {}),
                 _moment(receipt.opened_at), receipt.opened_by or "",
                 _moment(receipt.acknowledged_at), receipt.acknowledged_by or "",
                 _moment(receipt.misdelivered_at), receipt.misdelivered_by or "", receipt.misdelivered_code or "",
+                ended,
             )  # fmt: skip
         lines.setdefault(key[:2], []).append(line)
     return lines

@@ -1,39 +1,46 @@
-"""Taking a referral: number, case, persons, audience, event, audit and answer, all in one transaction."""
+"""Taking a referral, and correcting one: number, case, persons, consent, audience, event and answer in one transaction."""
 
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
-from tsunagi_intake import audience as audiences
-from tsunagi_intake import cases
-from tsunagi_intake.audience import Audience, Withheld
-from tsunagi_intake.tables import audience, numbers, persons, referrals
-from tsunagi_intake.tables import cases as cases_table
-from tsunagi_shared import audit, clock, idempotency
+from tsunagi_intake import (
+    actions,
+    cases,
+    changes,
+    consent_records,
+    numbering,
+    persons,
+    publishing,
+    records,
+    standing,
+    timeline,
+    withholding,
+)
+from tsunagi_intake.audience import FormFacts, ProtectionFact, Withheld
+from tsunagi_intake.changes import Change
+from tsunagi_intake.consents import ConsentFact
+from tsunagi_intake.records import Write, invalid
+from tsunagi_intake.rules import Action, CaseState
+from tsunagi_intake.standing import CaseRow
+from tsunagi_intake.tables import referrals
+from tsunagi_intake.timeline import Happening
+from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import AudienceEntry
 from tsunagi_shared.contracts.envelope import uuid7
-from tsunagi_shared.contracts.events import REFERRAL_SUBMITTED, ReferralSubmitted, Retention, Staff
+from tsunagi_shared.contracts.events import REFERRAL_SUBMITTED
 from tsunagi_shared.contracts.profile import FormKind, Profile
-from tsunagi_shared.database import Statement, insert_of
+from tsunagi_shared.database import Statement
 from tsunagi_shared.forms.checks import FieldError
-from tsunagi_shared.forms.japanese import search_key
-from tsunagi_shared.forms.referral import Referral
-from tsunagi_shared.outbox import Outbox
-from tsunagi_shared.problems import Refusal
+from tsunagi_shared.forms.referral import ConsentStatus, Referral
 
-_NEXT = Statement(
-    sa.dialects.sqlite.insert(numbers)
-    .values(kind=sa.bindparam("kind"), fiscal_year=sa.bindparam("fiscal_year"), last=1)
-    .on_conflict_do_update(index_elements=["kind", "fiscal_year"], set_={"last": numbers.c.last + 1})
-    .returning(numbers.c.last)
-)
 _REFERRAL = Statement(
     referrals.insert().values(
         {column.name: sa.bindparam(column.name) for column in referrals.c if column.name != "seq"}
@@ -44,8 +51,6 @@ UNKNOWN_CASE = FieldError(
     "case-not-found",
     "そのケース番号は見つからないか、見る権限がありません。番号を確かめるか、空欄にしてください。",
 )
-_AUDIENCE = insert_of(audience)
-_PERSON = insert_of(persons)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,141 +62,188 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     support_meeting_only: bool
     audience: tuple[AudienceEntry, ...]
     withheld: tuple[Withheld, ...]
+    revision: int = 1
+    changes: tuple[Change, ...] = ()
 
 
-def next_number(connection: Connection, profile: Profile, kind: Any, fiscal_year: int) -> str:
-    """The next number of its kind and 年度, allocated with the row that uses it: no gaps, none twice."""
-    row = _NEXT.first(connection, kind=kind, fiscal_year=fiscal_year)
-    assert row is not None
-    return profile.number(kind, fiscal_year, row[0])
-
-
-class Submission(msgspec.Struct, frozen=True):
-    """A checked form, who hands it in, and how to know the same request again (no `scope`: no Idempotency-Key)."""
-
-    form: Referral
-    principal: Principal
-    scope: bytes
-    body_hash: bytes
-
-
-def submit(connection: Connection, submission: Submission, profile: Profile, outbox: Outbox) -> bytes:
+def submit(connection: Connection, write: Write, form: Referral) -> bytes:
     """Take the referral; returns the encoded Receipt, the earlier one when the request came before.
 
     Refusal when the case number is not one the sender may read, KeyReused, EventTooLarge: nothing is stored then.
     """
-    if submission.scope:
-        earlier = idempotency.earlier_answer(connection, submission.scope, submission.body_hash)
-        if earlier is not None:
-            return earlier
-    moment, principal, form = clock.now_us(), submission.principal, submission.form
-    day = clock.japanese_date(moment)
+    return records.once(connection, write, lambda: _submit(connection, write, form))
+
+
+def _submit(connection: Connection, write: Write, form: Referral) -> Receipt:
+    moment, principal, profile = clock.now_us(), write.principal, write.profile
+    fiscal_year = clock.fiscal_year(clock.japanese_date(moment))
+    case, number, opened = _case(connection, form, principal, profile, moment)
     referral_id = uuid7(moment)
-    retention = profile.retention_class_for(FormKind.REFERRAL).id
-    case, case_number = _case(connection, form, principal, profile, moment)
-    number = next_number(connection, profile, "referral", clock.fiscal_year(day))
-    found = audiences.of_referral(form, referral_id, principal.agency, profile, day)
-    person_ids = _keep_person(connection, form, referral_id)
-    _REFERRAL.run(
-        connection, id=referral_id, number=number, revision=1, fiscal_year=clock.fiscal_year(day), case=case, submitted_at=moment,
-        user=principal.user, user_name=principal.name, agency=principal.agency, urgency=form.urgency.value,
-        consent_status=form.consent.status.value, support_meeting_only=int(found.support_meeting_only), audience_revision=1,
-        persons=msgspec.json.encode(person_ids).decode(), withheld=msgspec.json.encode(found.withheld).decode(),
-        form=msgspec.json.encode(form), retention_class=retention, completed_on=None, legal_hold=0,
-    )  # fmt: skip
-    _keep_audience(connection, found, referral_id, case)
-    event = ReferralSubmitted(
-        referral_id=referral_id, revision=1, referral_number=number, case_number=case_number, received_at=clock.moment_of(moment),
-        submitted_by=Staff(principal.user, principal.name, principal.agency, profile.agency_names[principal.agency]), form=form,
-        audience=found.entries, persons=person_ids, support_meeting_only=found.support_meeting_only,
-        retention=Retention(retention), **_printed(form, profile),
-    )  # fmt: skip
-    outbox.add(connection, REFERRAL_SUBMITTED, event, aggregate=f"referral/{referral_id}", revision=1)
-    audit.record(connection, principal, "referral.submit", f"referral/{referral_id}", basis="origin")
-    answer = msgspec.json.encode(
-        Receipt(
-            referral_number=number, case_number=case_number, received_at=clock.moment_of(moment),
-            support_meeting_only=found.support_meeting_only, audience=found.entries, withheld=found.withheld,
-        )
-    )  # fmt: skip
-    if submission.scope:
-        idempotency.keep(connection, submission.scope, submission.body_hash, answer)
-    return answer
-
-
-def _printed(form: Referral, profile: Profile) -> dict[str, Any]:
-    """The names of the profile that the papers print."""
-    provider = profile.roles.multi_agency_provider
-    return {
-        "destination_names": tuple(profile.agency_names[agency] for agency in form.destinations),
-        "consent_agency_names": tuple(profile.agency_names[agency] for agency in form.consent.agencies),
-        "local_labels": {field.name: field.title for field in profile.local_fields(FormKind.REFERRAL)}
-        if form.local
-        else {},
-        "summary_to_destinations": profile.summary_to_destinations,
-        "provider": provider,
-        "provider_name": profile.agency_names[provider],
-        "municipality_name": profile.municipality.name,
-    }
+    row: dict[str, Any] = {
+        "id": referral_id, "number": number, "revision": 1,
+        "fiscal_year": fiscal_year, "case": case.seq, "submitted_at": moment, "user": principal.user,
+        "user_name": principal.name, "agency": principal.agency, "urgency": form.urgency.value,
+        "consent_status": form.consent.status.value, "support_meeting_only": 0, "audience_revision": 0,
+        "withheld": "[]", "form": msgspec.json.encode(form), "state": "submitted",
+        "retention_class": profile.retention_class_for(FormKind.REFERRAL).id, "completed_on": None, "legal_hold": 0,
+    }  # fmt: skip
+    people = persons.shown_by(form)
+    ids = persons.keep(connection, case.seq, referral_id, people, opened=opened)
+    row["persons"] = msgspec.json.encode(ids).decode()
+    consent_records.keep_from_referral(connection, case.seq, referral_id, ids[0], form.consent, profile)
+    if form.protection:
+        actions.keep_protection_of(connection, case.seq, referral_id, ids[0], form, principal.user)
+    if opened:
+        keys = {person: shown.key for person, shown in zip(ids, people, strict=True)}
+        receipt = _into_new_case(connection, write, case, row, form, keys)
+    else:
+        receipt = _into_known_case(connection, write, case, row, form, ids[0])
+    audit.record(connection, principal, "referral.submit", f"referral/{referral_id}", basis="origin", case=case.number)
+    return receipt
 
 
 def _case(
     connection: Connection, form: Referral, principal: Principal, profile: Profile, moment: int
-) -> tuple[int, str]:
-    """The case the form goes into: the one it names, if its sender may read that, else a new one."""
+) -> tuple[CaseRow, str, bool]:
+    """The case the form goes into, the form's own number, and whether the case was opened for it.
+
+    That is the one it names, if its sender may read that; with what it was joined to. One that has ended stays so: a new
+    case, linked to it, is opened.
+    """
+    previous: int | None = None
+    fiscal_year = clock.fiscal_year(clock.japanese_date(moment))
     if form.case_number:
         seq = cases.readable(connection, principal, form.case_number)
         if seq is None:
-            raise Refusal(
-                422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。", (UNKNOWN_CASE,)
-            )
-        return seq, form.case_number
-    fiscal_year = clock.fiscal_year(clock.japanese_date(moment))
-    number = next_number(connection, profile, "case", fiscal_year)
-    return cases.open_case(
-        connection, number, fiscal_year, moment, profile.retention_class_for(FormKind.REFERRAL).id
-    ), number
+            raise invalid(UNKNOWN_CASE)
+        known = standing.case_row(connection, seq=cases.head_of(connection, seq))
+        if not CaseState[known.state.upper()].ended:
+            return known, numbering.next_number(connection, profile, "referral", fiscal_year), False
+        previous = known.seq
+    number, case_number = numbering.next_numbers(connection, profile, fiscal_year)
+    kept = profile.retention_class_for(FormKind.REFERRAL).id
+    opened = cases.open_case(connection, case_number, fiscal_year, moment, kept, principal.agency, previous)
+    return CaseRow(seq=opened, number=case_number, state=cases.RECEIVED, revision=1, joined_into=None), number, True
 
 
-def _keep_person(connection: Connection, form: Referral, referral_id: str) -> tuple[str, ...]:
-    """A row by which the person can be found again; gives back the ids of everybody the form shows (they say nothing)."""
-    birth_date = form.person.birth_date.isoformat() if form.person.birth_date else None
-    _PERSON.run(connection, referral=referral_id, search_key=search_key(form.person.kana), birth_date=birth_date)
-    return tuple(f"{referral_id}.{position}" for position in range(1 + len(form.household)))
-
-
-def _keep_audience(connection: Connection, found: Audience, referral_id: str, case: int) -> None:
-    rows = [
-        {
-            "agency": entry.agency, "case": case, "form": f"referral/{referral_id}", "basis_kind": entry.basis.kind.value,
-            "basis_ref": entry.basis.ref, "view": entry.view.value, "members": msgspec.json.encode(entry.members).decode(),
-            "until": entry.until.isoformat() if entry.until else None, "revision": 1,
-        }
-        for entry in found.entries
-    ]  # fmt: skip
-    _AUDIENCE.many(connection, rows)
-
-
-def _retention_of(row: Any) -> Retention:
-    completed_on = dt.date.fromisoformat(row.completed_on) if row.completed_on else None
-    return Retention(row.retention_class, completed_on, bool(row.legal_hold))
-
-
-def publish_again(connection: Connection, referral_id: str, profile: Profile, outbox: Outbox) -> None:
-    """Publish the referral once more as it stands: asks documents to make what failed, and covers a long outage."""
-    row = connection.execute(
-        sa.select(*referrals.c, cases_table.c.number.label("case_number"))
-        .join(cases_table, cases_table.c.seq == referrals.c.case)
-        .where(referrals.c.id == referral_id)
-    ).one()
-    form = msgspec.json.decode(row.form, type=Referral)
-    event = ReferralSubmitted(
-        referral_id=row.id, revision=row.revision, referral_number=row.number, case_number=row.case_number,
-        received_at=clock.moment_of(row.submitted_at),
-        submitted_by=Staff(row.user, row.user_name, row.agency, profile.agency_names.get(row.agency, row.agency)), form=form,
-        audience=cases.audience_of(connection, f"referral/{row.id}"), audience_revision=row.audience_revision,
-        persons=tuple(msgspec.json.decode(row.persons)), support_meeting_only=bool(row.support_meeting_only),
-        retention=_retention_of(row),
-        **_printed(form, profile),
+def _into_new_case(
+    connection: Connection, write: Write, case: CaseRow, row: dict[str, Any], form: Referral, keys: dict[str, str]
+) -> Receipt:
+    """Nothing was there before: the audience follows from the form alone. `keys`: by person, what they are found by."""
+    referral_id = row["id"]
+    found = changes.first_audience(
+        connection, write.profile, _facts(form, referral_id, write.principal.agency, tuple(keys), write.profile),
+        case=case.seq, state=case.state, fiscal_year=row["fiscal_year"], keys=keys,
     )  # fmt: skip
-    outbox.add(connection, REFERRAL_SUBMITTED, event, aggregate=f"referral/{row.id}", revision=row.revision)
+    row |= {
+        "audience_revision": 1,
+        "support_meeting_only": int(found.support_meeting_only),
+        "withheld": msgspec.json.encode(found.withheld).decode(),
+    }
+    _REFERRAL.run(connection, **row)
+    if form.protection:
+        publishing.publish_protection(connection, case.seq, write.profile, write.outbox)
+    known = SimpleNamespace(**row, case_number=case.number)
+    event = publishing.referral_event(known, form, write.profile, found.entries)
+    write.outbox.add(connection, REFERRAL_SUBMITTED, event, aggregate=f"referral/{referral_id}", revision=1)
+    timeline.add(
+        connection, case.seq, Happening.REFERRAL_SUBMITTED, f"referral/{referral_id}", principal=write.principal,
+        state=case.state,
+    )  # fmt: skip
+    return Receipt(
+        referral_number=row["number"], case_number=case.number, received_at=clock.moment_of(row["submitted_at"]),
+        support_meeting_only=found.support_meeting_only, audience=found.entries, withheld=found.withheld,
+    )  # fmt: skip
+
+
+def _facts(form: Referral, referral_id: str, origin: str, ids: tuple[str, ...], profile: Profile) -> FormFacts:
+    consent, day = form.consent, clock.today()
+    given = consent.status is ConsentStatus.GIVEN
+    fact = ConsentFact(
+        id=referral_id, person=ids[0], status=consent.status, agencies=frozenset(consent.agencies if given else ()),
+        given_on=consent.given_on, until=consent.until, covers_successor=profile.consent.covers_successor,
+    )  # fmt: skip
+    protections: tuple[ProtectionFact, ...] = ()
+    if form.protection:
+        fields = tuple(field.value for field in form.protection)
+        protections = (
+            ProtectionFact(id=referral_id, person=ids[0], fields=fields, cleared=frozenset(), since=day, until=None),
+        )
+    return FormFacts(
+        form=f"referral/{referral_id}", kind="referral", origin=origin, destinations=tuple(form.destinations),
+        persons=ids, consents=(fact,), protections=protections, grounds=(), referred_by=(origin,),
+    )  # fmt: skip
+
+
+def _into_known_case(
+    connection: Connection, write: Write, case: CaseRow, row: dict[str, Any], form: Referral, subject: str
+) -> Receipt:
+    """What the case holds already counts too: its consents, protections, allocations. The rest of it is looked at anew."""
+    _REFERRAL.run(connection, **row)
+    if form.consent.status is ConsentStatus.REFUSED:
+        consent_records.refuse(connection, write.outbox, case, subject, row["id"])
+    if form.protection:
+        publishing.publish_protection(connection, case.seq, write.profile, write.outbox)
+    changed = records.recompute(connection, write, case, "referral")
+    standing.note(connection, case, Happening.REFERRAL_SUBMITTED, f"referral/{row['id']}", write.principal)
+    return receipt_of(connection, row["id"], case, changed)
+
+
+def receipt_of(connection: Connection, referral_id: str, case: CaseRow, changed: tuple[Change, ...]) -> Receipt:
+    """The receipt of a referral as it is stored."""
+    row = connection.execute(sa.select(referrals).where(referrals.c.id == referral_id)).one()
+    return Receipt(
+        referral_number=row.number, case_number=case.number, received_at=clock.moment_of(row.submitted_at),
+        support_meeting_only=bool(row.support_meeting_only), revision=row.revision, changes=changed,
+        audience=cases.audience_of(connection, f"referral/{referral_id}"),
+        withheld=tuple(msgspec.json.decode(row.withheld, type=list[Withheld])),
+    )  # fmt: skip
+
+
+# corrections -----------------------------------------------------------------------------------------------------------
+
+CASE_FIXED = FieldError(
+    "case_number",
+    "case-fixed",
+    "ケース番号は、訂正では変えられません。もとの番号のままにするか、空欄にしてください。",
+)
+
+
+def correct(connection: Connection, write: Write, number: str, form: Referral) -> bytes:
+    """Put a corrected form in the place of what was handed in; returns the encoded Receipt. Refusals as `submit`, and Stale.
+
+    The earlier revision is kept. The referral's own consent follows only if its part of the form was changed. What is withheld
+    from the writer's agency and comes back empty stays as it was.
+    """
+    return records.once(connection, write, lambda: _correct(connection, write, number, form))
+
+
+def _correct(connection: Connection, write: Write, number: str, form: Referral) -> Receipt:
+    row = actions.referral_row(connection, number)
+    case, _ = actions.gate_referral(connection, write, Action.CORRECT, row)
+    before = msgspec.json.decode(row.form, type=Referral)
+    if form.case_number not in ("", before.case_number, case.number):
+        raise invalid(CASE_FIXED)
+    ref, revision = f"referral/{row.id}", row.revision + 1
+    form = withholding.put_back(connection, write.principal, ref, case.seq, before, form)
+    form = msgspec.structs.replace(form, case_number=before.case_number)
+    records.keep_revision(connection, ref, row)
+    connection.execute(
+        referrals.update().where(referrals.c.id == row.id)
+        .values(revision=revision, form=msgspec.json.encode(form), urgency=form.urgency.value,
+                consent_status=form.consent.status.value)
+    )  # fmt: skip
+    persons.correct(connection, case.seq, row.id, revision, (before, form))
+    subject = persons.canonical(connection, case.seq, f"{row.id}.0") or f"{row.id}.0"
+    if consent_records.correct_from_referral(connection, row.id, before.consent, form.consent):
+        if form.consent.status is ConsentStatus.REFUSED:
+            consent_records.refuse(connection, write.outbox, case, subject, row.id)
+        audit.record(
+            connection, write.principal, "consent.correct", f"consent/{row.id}", basis="origin", case=case.number
+        )
+    if actions.correct_protection_of(connection, case.seq, row.id, subject, (before, form), write.principal.user):
+        publishing.publish_protection(connection, case.seq, write.profile, write.outbox)
+    changed = records.publish_anew(connection, write, case, ref, "correction")
+    standing.note(connection, case, Happening.REFERRAL_CORRECTED, ref, write.principal, code=str(revision))
+    audit.record(connection, write.principal, "referral.correct", ref, basis="origin", case=case.number)
+    return receipt_of(connection, row.id, case, changed)

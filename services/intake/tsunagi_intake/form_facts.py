@@ -1,0 +1,316 @@
+"""What the rule on the audience needs to know of each form of a case, read from the tables at one stroke.
+
+A case of a thousand forms costs nine queries: consents, protections, grounds and allocations belong to the case and are
+shared by its forms.
+
+- A person is known by the id of their first row in the case (`persons.same_as`).
+- A consent counts as long as the record it came with: one taken back brings no consent. Whom it excluded stays excluded.
+- A protection reaches further than its row: to everybody in the case, and in the cases joined to it, who has the same kana
+  and no other birth date. Rows that were not recognised as one person must not show what was to be withheld.
+  Nothing that opens a form crosses from one joined case to another.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact
+from tsunagi_intake.consents import ConsentFact, later
+from tsunagi_intake.tables import allocations, cases, consents, grounds, persons, protections, records, referrals
+from tsunagi_shared import clock
+from tsunagi_shared.contracts.audience import BasisKind
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.database import Statement
+from tsunagi_shared.forms.referral import ConsentStatus
+
+_STATUS = {status.value: status for status in ConsentStatus}
+ERASED = "erased"  # a case of which only its number is left
+TAKEN_BACK = ("withdrawn", "misdirected")
+# Kinds of records that belong to another record: nobody gets them on their own
+PAPERS = ("withdrawal", "consent_withdrawal", "consent_extension", "closure")
+
+
+class StoredForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A form of a case: what the rule needs, and what is stored of the audience it had (revision 0: it had none yet)."""
+
+    facts: FormFacts
+    audience_revision: int
+    support_meeting_only: bool
+    persons: str  # JSON, as stored
+    left_out: str  # JSON, as stored: destinations that get nothing, and why; empty where the form has none
+
+    @property
+    def identity(self) -> str:
+        """The form's id without its kind."""
+        return self.facts.form.partition("/")[2]
+
+
+class CaseForms(msgspec.Struct, frozen=True, kw_only=True):
+    """A case with its forms, referrals first, each in the order they came. `keys`: by person, the kana they are found by."""
+
+    case: int
+    number: str
+    state: str
+    fiscal_year: int
+    origin: str  # the agency that wrote the first referral
+    joined: bool  # into another case, which stands in its place
+    forms: tuple[StoredForm, ...]
+    keys: Mapping[str, frozenset[str]]
+
+
+def _by(column: sa.Column[Any], *columns: sa.ColumnElement[Any]) -> Statement:
+    return Statement(sa.select(*columns).where(column == sa.bindparam("wanted")))
+
+
+_CASE = _by(cases.c.seq, cases.c.number, cases.c.state, cases.c.fiscal_year, cases.c.joined_into, cases.c.origin)
+_JOINED = _by(cases.c.joined_into, cases.c.seq)
+_CASE_OF_REFERRAL = _by(referrals.c.id, referrals.c.case)
+_CASE_OF_RECORD = _by(records.c.id, records.c.case, records.c.kind, records.c.agency)
+_REFERRALS = Statement(
+    sa.select(
+        referrals.c.id, referrals.c.agency, referrals.c.state, referrals.c.audience_revision,
+        referrals.c.support_meeting_only, referrals.c.persons, referrals.c.withheld, referrals.c.form,
+    )
+    .where(referrals.c.case == sa.bindparam("wanted"))
+    .order_by(referrals.c.seq)
+)  # fmt: skip
+_RECORDS = Statement(
+    sa.select(
+        records.c.id, records.c.kind, records.c.about, records.c.agency, records.c.state, records.c.audience_revision,
+        records.c.support_meeting_only, records.c.persons,
+    )
+    .where(
+        records.c.case == sa.bindparam("wanted"),
+        *(records.c.kind != kind for kind in PAPERS),
+        sa.func.length(records.c.form) > 0,
+    )
+    .order_by(records.c.seq)
+)  # fmt: skip
+_PERSONS = _by(
+    persons.c.case, persons.c.id, persons.c.search_key, persons.c.birth_date, persons.c.same_as, persons.c.case
+)
+_CONSENT = (
+    "id", "person", "status", "given_on", "until", "agencies", "excluded", "covers_successor", "withdrawn_on",
+    "withdrawn_agencies",
+)  # fmt: skip
+_CONSENTS = Statement(
+    sa.select(*(consents.c[name] for name in _CONSENT))
+    .where(consents.c.case == sa.bindparam("wanted"))
+    .order_by(consents.c.id)
+)
+_PROTECTIONS = Statement(
+    sa.select(
+        protections.c.id, protections.c.person, protections.c.fields, protections.c.cleared, protections.c.since,
+        protections.c.until,
+    )
+    .where(protections.c.case == sa.bindparam("wanted"), protections.c.lifted_at.is_(None))
+    .order_by(protections.c.id)
+)  # fmt: skip
+_GROUNDS = Statement(
+    sa.select(grounds.c.id, grounds.c.agency, grounds.c.kind, grounds.c.law, grounds.c.until)
+    .where(grounds.c.case == sa.bindparam("wanted"), grounds.c.ended_at.is_(None))
+    .order_by(grounds.c.id)
+)
+_ALLOCATIONS = Statement(
+    sa.select(allocations.c.agency, allocations.c.since, allocations.c.until)
+    .where(allocations.c.case == sa.bindparam("wanted"), allocations.c.ended_at.is_(None))
+    .order_by(allocations.c.id)
+)
+
+
+class _Destinations(msgspec.Struct):
+    destinations: tuple[str, ...] = ()
+
+
+_destinations = msgspec.json.Decoder(_Destinations)
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+
+def group_of(connection: Connection, case: int) -> tuple[int, ...]:
+    """The case and all that were joined with it, directly or by way of others; the case itself first."""
+    found, waiting = [case], [case]
+    while waiting:
+        seq = waiting.pop()
+        row = _CASE.first(connection, wanted=seq)
+        near = [joined for (joined,) in _rows(_JOINED, connection, seq)]
+        if row is not None and row[3] is not None:
+            near.append(row[3])
+        fresh = [other for other in near if other not in found]
+        found += fresh
+        waiting += fresh
+    return tuple(found)
+
+
+def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -> CaseForms | None:
+    """The case's forms with what the rule needs on that Japanese date; None for a case that was erased or is not there."""
+    row = _CASE.first(connection, wanted=case)
+    if row is None or row[1] == ERASED:
+        return None
+    number, state, fiscal_year, joined_into, origin = row
+    taken = [found for found in _rows(_REFERRALS, connection, case) if found[7]]  # an erased form is empty
+    written = _rows(_RECORDS, connection, case)
+    rows = _rows(_PERSONS, connection, case)
+    same_as = {person[0]: person[3] for person in rows}
+    shown = {found[0]: _canonical(_texts.decode(found[5]), same_as) for found in taken}
+    destinations = {found[0]: _destinations.decode(found[7]).destinations for found in taken}
+    void = {found[0] for found in taken if found[2] in TAKEN_BACK} | {row[0] for row in written if row[4] in TAKEN_BACK}
+    counting = [found[0] for found in taken if found[0] not in void] or [found[0] for found in taken]
+    allocated = _allocated(connection, case, day)
+    shared: dict[str, Any] = {
+        "consents": tuple(_consent(found, same_as, void) for found in _rows(_CONSENTS, connection, case)),
+        "protections": _protections(connection, case, rows, same_as),
+        "grounds": tuple(
+            GroundFact(id=found[0], agency=found[1], kind=BasisKind(found[2]), law=found[3], until=_date(found[4]))
+            for found in _rows(_GROUNDS, connection, case)
+        ),
+        "allocated": tuple(allocated),
+        "allocated_until": {agency: until for agency, until in allocated.items() if until is not None},
+        "referred_by": tuple(dict.fromkeys(found[1] for found in taken if found[0] in counting)),
+    }
+    forms = [_referral(found, shown[found[0]], destinations[found[0]], shared) for found in taken]
+    everybody = tuple(dict.fromkeys(person for referral in counting for person in shown[referral]))
+    wanted = tuple(dict.fromkeys(agency for referral in counting for agency in destinations[referral]))
+    origins = {f"referral/{found[0]}": found[1] for found in taken}
+    forms += [_record(found, everybody, wanted, origins.get(found[2], ""), shared) for found in written]
+    return CaseForms(
+        case=case,
+        number=number,
+        state=state,
+        fiscal_year=fiscal_year,
+        origin=origin or (taken[0][1] if taken else ""),
+        joined=joined_into is not None,
+        forms=tuple(forms),
+        keys=_keys(rows),
+    )
+
+
+def facts_of(connection: Connection, profile: Profile, form: str) -> FormFacts | None:
+    """What the rule needs of one form (`<kind>/<id>`) today; None when there is no such form (any more)."""
+    kind, _, identity = form.partition("/")
+    row = (_CASE_OF_REFERRAL if kind == "referral" else _CASE_OF_RECORD).first(connection, wanted=identity)
+    if row is None:
+        return None
+    if row[0] is None:  # a pledge belongs to no case
+        return FormFacts(form=form, kind=row[1], origin=row[2], persons=(), consents=(), protections=(), grounds=())
+    found = of_case(connection, profile, row[0], clock.today())
+    return next((stored.facts for stored in found.forms if stored.facts.form == form), None) if found else None
+
+
+def _rows(statement: Statement, connection: Connection, wanted: int) -> list[tuple[Any, ...]]:
+    cursor = statement.run(connection, wanted=wanted)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    cursor.close()
+    return rows
+
+
+def _allocated(connection: Connection, case: int, day: dt.date) -> dict[str, dt.date | None]:
+    """Who has a part in the case on that day, and until when; None: open."""
+    found: dict[str, dt.date | None] = {}
+    for agency, since, last in _rows(_ALLOCATIONS, connection, case):
+        until = _date(last)
+        if dt.date.fromisoformat(since) <= day and (until is None or day <= until):
+            found[agency] = later(found[agency], until) if agency in found else until
+    return found
+
+
+def _date(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
+def _canonical(ids: Iterable[str], same_as: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(same_as.get(person, person) for person in ids))
+
+
+def _referral(
+    row: tuple[Any, ...], shown: tuple[str, ...], destinations: tuple[str, ...], shared: Mapping[str, Any]
+) -> StoredForm:
+    identity, agency, state, revision, only, stored_persons, left_out, _ = row
+    facts = FormFacts(
+        form=f"referral/{identity}", kind="referral", origin=agency, destinations=destinations, persons=shown,
+        withdrawn=state if state in TAKEN_BACK else "", **shared,
+    )  # fmt: skip
+    return StoredForm(
+        facts=facts, audience_revision=revision, support_meeting_only=bool(only), persons=stored_persons,
+        left_out=left_out,
+    )  # fmt: skip
+
+
+def _record(
+    row: tuple[Any, ...],
+    everybody: tuple[str, ...],
+    destinations: tuple[str, ...],
+    answers: str,
+    shared: Mapping[str, Any],
+) -> StoredForm:
+    identity, kind, _, agency, state, revision, only, stored_persons = row
+    facts = FormFacts(
+        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations, persons=everybody,
+        answers=answers, withdrawn=state if state in TAKEN_BACK else "", **shared,
+    )  # fmt: skip
+    return StoredForm(
+        facts=facts, audience_revision=revision, support_meeting_only=bool(only), persons=stored_persons, left_out=""
+    )
+
+
+def _consent(row: Any, same_as: Mapping[str, str], void: Collection[str]) -> ConsentFact:
+    identity, person, status, given_on, until, named, excluded, successor, withdrawn_on, withdrawn = row
+    return ConsentFact(
+        id=identity,
+        person=same_as.get(person, person),
+        status=_STATUS[status],
+        agencies=frozenset(_texts.decode(named)),
+        given_on=_date(given_on),
+        until=_date(until),
+        covers_successor=bool(successor),
+        excluded=frozenset(_texts.decode(excluded)),
+        withdrawn_on=dt.date.min if identity in void else _date(withdrawn_on),
+        withdrawn_agencies=frozenset(_texts.decode(withdrawn)),
+    )
+
+
+def _protections(
+    connection: Connection, case: int, rows: list[tuple[Any, ...]], same_as: Mapping[str, str]
+) -> tuple[ProtectionFact, ...]:
+    """The protections of the case and of those joined with it, for everybody who may be the person meant."""
+    found: list[ProtectionFact] = []
+    for other in group_of(connection, case):
+        set_here = _rows(_PROTECTIONS, connection, other)
+        if not set_here:
+            continue
+        theirs = rows if other == case else _rows(_PERSONS, connection, other)
+        for identity, person, fields, cleared, since, until in set_here:
+            reached = {same_as[row[0]] for row in rows if _may_be(row, person, theirs)}
+            if other == case:
+                reached.add(same_as.get(person, person))
+            found += [
+                ProtectionFact(
+                    id=identity, person=one, fields=_texts.decode(fields), cleared=frozenset(_texts.decode(cleared)),
+                    since=dt.date.fromisoformat(since), until=_date(until),
+                )
+                for one in sorted(reached)
+            ]  # fmt: skip
+    return tuple(found)
+
+
+def _may_be(row: tuple[Any, ...], person: str, theirs: Collection[tuple[Any, ...]]) -> bool:
+    """Whether a row of this case may be the person that a row of `theirs` stands for: same kana, no other birth date."""
+    _, key, birth_date, _, _ = row
+    return bool(key) and any(
+        key == their_key and (birth_date == their_birth or birth_date is None or their_birth is None)
+        for identity, their_key, their_birth, their_first, _ in theirs
+        if person in (identity, their_first)
+    )
+
+
+def _keys(rows: list[tuple[Any, ...]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for _, key, _, first, _ in rows:
+        if key:
+            found.setdefault(first, set()).add(key)
+    return {person: frozenset(keys) for person, keys in found.items()}

@@ -1,0 +1,221 @@
+"""Everybody a case's forms show, and who of them is the same person.
+
+A person is `<referral id>.<position>`: 0 is 本人, n the household's row n when the row was first written. Whoever stands in
+several referrals of one case is known by the earliest of these ids (`same_as`): that one stands in consents, protections,
+audiences and events. Two rows are the same person when furigana (folded for search) and birth date are both known and equal.
+Two lines of one form are never taken for one person, so that a form has as many ids as lines, in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake.tables import consents, persons, protections, records, referrals
+from tsunagi_shared.database import Statement, insert_of
+from tsunagi_shared.forms.japanese import search_key
+from tsunagi_shared.forms.referral import Referral
+
+TAKEN_BACK = ("withdrawn", "misdirected")
+
+_INSERT = insert_of(persons)
+_KNOWN = Statement(
+    sa.select(persons.c.search_key, persons.c.birth_date, persons.c.same_as).where(
+        persons.c.case == sa.bindparam("case"), persons.c.search_key != "", persons.c.birth_date.is_not(None)
+    )
+)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """One person of a form as it was typed: how they are found again, and what they are called."""
+
+    name: str
+    relationship: str
+    key: str
+    birth_date: str | None
+    phone: str
+
+    @property
+    def found_by(self) -> tuple[str, str] | None:
+        """By what the same person is known in another form; None where too little is known."""
+        return (self.key, self.birth_date) if self.key and self.birth_date else None
+
+    @property
+    def called(self) -> str:
+        """What papers call the person: the name, or what they are to 本人 where no name was given."""
+        return self.name or self.relationship
+
+
+def shown_by(form: Referral) -> tuple[Shown, ...]:
+    """本人 and the household, in the order of the form."""
+    person = form.person
+    phone = "".join(filter(str.isdigit, person.mobile or person.phone))
+    first = Shown(person.name, "本人", search_key(person.kana), _iso(person.birth_date), phone)
+    rows = (
+        Shown(row.name, row.relationship, search_key(row.kana) if row.kana else "", _iso(row.birth_date), "")
+        for row in form.household
+    )
+    return (first, *rows)
+
+
+def _iso(day: Any) -> str | None:
+    return day.isoformat() if day else None
+
+
+def keep(
+    connection: Connection, case: int, referral_id: str, people: Sequence[Shown], *, opened: bool
+) -> tuple[str, ...]:
+    """Rows for everybody a new referral shows (`shown_by`); returns who they are, in the order of the form.
+
+    `opened`: the case was opened by this referral, so that nobody can be known yet.
+    """
+    known: dict[tuple[str, str], str] = {}
+    if not opened:
+        cursor = _KNOWN.run(connection, case=case)
+        known = {(key, birth_date): same_as for key, birth_date, same_as in cursor.fetchall()}
+        cursor.close()
+    rows, ids = [], []
+    for position, person in enumerate(people):
+        person_id = f"{referral_id}.{position}"
+        same_as = known.pop(person.found_by, person_id) if person.found_by else person_id
+        rows.append(_row(person_id, referral_id, case, position, person, same_as))
+        ids.append(same_as)
+    _INSERT.many(connection, rows)
+    return tuple(ids)
+
+
+def _row(person_id: str, referral_id: str, case: int, position: int, person: Shown, same_as: str) -> dict[str, Any]:
+    return {
+        "id": person_id, "referral": referral_id, "case": case, "position": position, "search_key": person.key,
+        "birth_date": person.birth_date, "phone_key": person.phone, "same_as": same_as,
+    }  # fmt: skip
+
+
+def correct(
+    connection: Connection, case: int, referral_id: str, revision: int, forms: tuple[Referral, Referral]
+) -> None:
+    """The rows of a corrected referral (`forms`: before, after). Whoever stood in it keeps their id, wherever they stand now.
+
+    本人 stays 本人. A line of the household is known by name and birth date, else by name and relationship, else by furigana
+    and birth date, else by its place. Somebody new never gets the id of somebody taken off: what was agreed for one person
+    must not come to speak for another.
+    """
+    of_referral = sa.and_(persons.c.id > f"{referral_id}.", persons.c.id < f"{referral_id}/")  # along the key
+    ids = {
+        row.position: row.id
+        for row in connection.execute(sa.select(persons.c.id, persons.c.position).where(of_referral))
+    }
+    old, new = shown_by(forms[0]), shown_by(forms[1])
+    free = [position for position in range(1, len(old)) if position in ids]
+    kept = {0: ids[0]}
+    for alike in _ALIKE:
+        for position in range(1, len(new)):
+            match = next((place for place in free if alike(old[place], new[position], place == position)), None)
+            if match is not None and position not in kept:
+                free.remove(match)
+                kept[position] = ids[match]
+    connection.execute(persons.delete().where(of_referral))
+    rows = []
+    for position, person in enumerate(new):
+        person_id = kept.get(position, f"{referral_id}.{revision * 100 + position}")
+        rows.append(_row(person_id, referral_id, case, position, person, person_id))
+    _INSERT.many(connection, rows)
+    _identify(connection, case)
+
+
+_ALIKE: tuple[Callable[[Shown, Shown, bool], bool], ...] = (
+    lambda old, new, _: bool(old.name) and old.name == new.name and old.birth_date == new.birth_date,
+    lambda old, new, _: bool(old.name) and old.name == new.name and old.relationship == new.relationship,
+    lambda old, new, _: old.found_by is not None and old.found_by == new.found_by,
+    lambda old, new, there: there and old.relationship == new.relationship and _one_birth(old, new),
+)
+
+
+def _one_birth(old: Shown, new: Shown) -> bool:
+    return not old.birth_date or not new.birth_date or old.birth_date == new.birth_date
+
+
+def _identify(connection: Connection, case: int) -> None:
+    """Find anew who is the same person, after rows changed, and let consents, protections and forms follow."""
+    rows = connection.execute(
+        sa.select(persons)
+        .join(referrals, referrals.c.id == persons.c.referral)
+        .where(persons.c.case == case)
+        .order_by(referrals.c.seq, persons.c.position)
+    ).all()
+    first: dict[tuple[str, str], str] = {}
+    used: set[tuple[str, str]] = set()
+    there = {row.id for row in rows}
+    moved: dict[str, str] = {}  # whom others were known by, and is now known by another id or stands nowhere any more
+    for row in rows:
+        found_by = (row.search_key, row.birth_date) if row.search_key and row.birth_date else None
+        same_as = first.setdefault(found_by, row.id) if found_by else row.id
+        if (row.referral, same_as) in used:
+            same_as = row.id
+        used.add((row.referral, same_as))
+        if row.same_as == row.id or row.same_as not in there:
+            moved.setdefault(row.same_as, same_as)
+        connection.execute(persons.update().where(persons.c.id == row.id).values(same_as=same_as))
+    for before, after in moved.items():
+        if before != after:
+            for table in (consents, protections):
+                of_person = sa.and_(table.c.case == case, table.c.person == before)
+                connection.execute(table.update().where(of_person).values(person=after))
+    _follow(connection, case)
+
+
+def _follow(connection: Connection, case: int) -> None:
+    """Who is who has changed: the lists of persons of the case's forms, and whom a referral's own consent speaks for."""
+    by_referral: dict[str, list[str]] = {}
+    for row in connection.execute(
+        sa.select(persons.c.referral, persons.c.same_as).where(persons.c.case == case).order_by(persons.c.position)
+    ):
+        by_referral.setdefault(row.referral, []).append(row.same_as)
+    for referral_id, ids in by_referral.items():
+        connection.execute(referrals.update().where(referrals.c.id == referral_id).values(persons=_json(ids)))
+        connection.execute(consents.update().where(consents.c.id == referral_id).values(person=ids[0]))
+        connection.execute(protections.update().where(protections.c.id == referral_id).values(person=ids[0]))
+    connection.execute(records.update().where(records.c.case == case).values(persons=_json(of_case(connection, case))))
+
+
+def _json(ids: Sequence[str]) -> str:
+    return msgspec.json.encode(ids).decode()
+
+
+def of_case(connection: Connection, case: int) -> tuple[str, ...]:
+    """Everybody the case's referrals show, the subject first. Referrals taken back count only where there are no others."""
+    rows = connection.execute(
+        sa.select(persons.c.same_as, referrals.c.state)
+        .join(referrals, referrals.c.id == persons.c.referral)
+        .where(persons.c.case == case)
+        .order_by(referrals.c.seq, persons.c.position)
+    ).all()
+    standing = [row.same_as for row in rows if row.state not in TAKEN_BACK] or [row.same_as for row in rows]
+    return tuple(dict.fromkeys(standing))
+
+
+def canonical(connection: Connection, case: int, person_id: str) -> str | None:
+    """By which id the case knows a person; None when it does not show them."""
+    found = connection.execute(
+        sa.select(persons.c.same_as).where(persons.c.id == person_id, persons.c.case == case)
+    ).scalar()
+    return None if found is None else str(found)
+
+
+def names_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """What papers call these persons, by id. Who stands on no form any more is left out."""
+    wanted = set(ids)
+    forms = sa.select(referrals.c.persons, referrals.c.form).where(
+        referrals.c.id.in_({person_id.rpartition(".")[0] for person_id in wanted})
+    )
+    names: dict[str, str] = {}
+    for row in connection.execute(forms.order_by(referrals.c.seq)):
+        shown = shown_by(msgspec.json.decode(row.form, type=Referral))
+        for person_id, person in zip(msgspec.json.decode(row.persons, type=list[str]), shown, strict=True):
+            if person_id in wanted:
+                names.setdefault(person_id, person.called)
+    return names
