@@ -26,7 +26,7 @@ from tsunagi_shared.accounts import Post
 from tsunagi_shared.audit import audit
 from tsunagi_shared.contracts import envelope
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
-from tsunagi_shared.contracts.events import EVENTS, REFERRAL_SUBMITTED, ReferralSubmitted
+from tsunagi_shared.contracts.events import EVENTS, ReferralSubmitted
 from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.inbox import Inbox
 from tsunagi_shared.outbox import outbox
@@ -39,7 +39,7 @@ ORIGIN, PROVIDER, DESTINATION, OUTSIDER = "social-welfare", "welfare-desk", "sam
 CONTRACTED = "welfare-council"  # run under a contract
 
 ORIGIN_ENTRY = AudienceEntry(ORIGIN, Basis(BasisKind.ORIGIN, "referral/1"), View.FULL)
-PROVIDER_ENTRY = AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER), View.FULL)
+PROVIDER_ENTRY = AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER, "exempt"), View.FULL)
 CONSENT_ENTRY = AudienceEntry(DESTINATION, Basis(BasisKind.CONSENT, "consent/1"), View.SUMMARY)
 
 
@@ -92,9 +92,9 @@ class RunningService:
         self.runtime = runtime
         self.client = client
 
-    async def receive(self, data: ReferralSubmitted) -> None:
-        """Hand the event over as the hub would, as a message of its own."""
-        await receive(self.runtime, data)
+    async def receive(self, data: msgspec.Struct, *, at: int = 0) -> None:
+        """Hand the event over as the hub would, as a message of its own; `at`: when intake published it."""
+        await receive(self.runtime, data, at=at)
 
     async def rows(self, table: sa.Table) -> list[dict[str, Any]]:
         """Every row of a table, in the order of its key."""
@@ -159,23 +159,30 @@ async def idle_service(folder: Path, store: ObjectStore, **changes: Any) -> Asyn
         runtime.accounts.close()
 
 
-async def receive(runtime: Runtime, data: ReferralSubmitted, event_id: str = "") -> None:
-    """Hand an event of intake over as the hub would; the same `event_id` again is the same message again."""
-    moment = clock.now_us()
+def event_of(municipality: str, data: msgspec.Struct, *, event_id: str = "", at: int = 0) -> tuple[str, bytes]:
+    """An event of intake as it comes from the hub: its subject and bytes. `at`: when it was published (now unless given)."""
+    event_type = next(name for name, row in EVENTS.items() if row.data is type(data))
+    moment = at or clock.now_us()
     event = envelope.Envelope(
         id=event_id or envelope.uuid7(moment),
-        source=envelope.source_of(runtime.profile.municipality.code, "intake"),
-        type=REFERRAL_SUBMITTED,
+        source=envelope.source_of(municipality, "intake"),
+        type=event_type,
         time=clock.moment_of(moment),
-        aggregate=f"referral/{data.referral_id}",
-        revision=data.revision,
+        aggregate="sample/1",
+        revision=1,
         data=msgspec.Raw(msgspec.json.encode(data)),
     )
-    reader = Inbox(runtime.database, runtime.profile.municipality.code, runtime.parts.handlers)
-    payload = envelope.encode(event)
+    return event_type, envelope.encode(event)
+
+
+async def receive(runtime: Runtime, data: msgspec.Struct, event_id: str = "", at: int = 0) -> None:
+    """Hand an event of intake over as the hub would; the same `event_id` again is the same message again."""
+    code = runtime.profile.municipality.code
+    reader = Inbox(runtime.database, code, runtime.parts.handlers)
+    subject, payload = event_of(code, data, event_id=event_id, at=at)
 
     def take(connection: Connection) -> None:
-        reader.receive(connection, stream_of(REFERRAL_SUBMITTED), REFERRAL_SUBMITTED, payload)
+        reader.receive(connection, stream_of(subject), subject, payload)
 
     await runtime.database.write(take)
 

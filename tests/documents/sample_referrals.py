@@ -14,15 +14,22 @@ from tsunagi_shared.forms.referral import (
     ConsentMethod,
     ConsentStatus,
     FindingRoute,
+    HealthInsurance,
     HouseholdMember,
+    Housing,
+    Pension,
     Person,
+    Reception,
     Referral,
     Sex,
     Trouble,
     Urgency,
+    Work,
 )
 
 RARE = "髙﨑𠮷邉\U000e010f\ufa10"  # 髙 﨑 𠮷 邉󠄏 and the compatibility 塚
+CASE = "0193576a-0000-7000-8000-000000000001"
+PERSON, WIFE, SON = f"{CASE}.0", f"{CASE}.1", f"{CASE}.2"
 TYPED = "{{ 7*7 }} {% raw %} {_{ }_} <&> \"'"  # looks like a template, or like markup
 RECEIVED_AT = dt.datetime(2026, 11, 23, 1, 32, tzinfo=dt.UTC)  # 10時32分 in Japan
 
@@ -68,6 +75,17 @@ SHORT_FORM = Referral(
     ),
 )
 
+RECEPTION = Reception(
+    applied_on=dt.date(2026, 11, 20),
+    email="mihon@example.jp",
+    client_phone="042-000-0300",
+    client_relationship="長女の夫",
+    work=Work.PENSION,
+    housing=Housing.OWNED,
+    health_insurance=HealthInsurance.NATIONAL,
+    pension=Pension.RECEIVED,
+)
+
 LONG_NAME = RARE + "見" * (59 - 6) + "本"
 
 LONG_FORM = msgspec.structs.replace(
@@ -102,6 +120,7 @@ LONG_FORM = msgspec.structs.replace(
     actions_taken="対応した。" * 400,
     safety_notes="安全。" * 333,
     local={"pet": "犬が二匹", "note": TYPED},
+    reception=RECEPTION,
 )
 
 FULL_ENTRIES = (
@@ -114,7 +133,7 @@ SUMMARY_ENTRY = AudienceEntry("shakyo", Basis(BasisKind.CONSENT, "consent/1"), V
 def submitted(form: Referral = SHORT_FORM, **changes: object) -> ReferralSubmitted:
     """The event of an invented referral, with the fields given in `changes` replaced."""
     event = ReferralSubmitted(
-        referral_id="0193576a-0000-7000-8000-000000000001",
+        referral_id=CASE,
         revision=1,
         referral_number="R8-00012",
         case_number="C8-00034",
@@ -123,6 +142,7 @@ def submitted(form: Referral = SHORT_FORM, **changes: object) -> ReferralSubmitt
         form=form,
         destination_names=tuple(f"見本支援機関その{number}" for number, _ in enumerate(form.destinations, start=1)),
         audience=(*FULL_ENTRIES, SUMMARY_ENTRY),
+        persons=tuple(f"{CASE}.{position}" for position in range(1 + len(form.household))),
         provider="provider",
         provider_name="福祉総合相談窓口",
         municipality_name="福生市",

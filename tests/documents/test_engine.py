@@ -88,7 +88,7 @@ async def test_what_was_typed_is_what_is_written(engine: Engine) -> None:
 async def test_same_input_gives_same_bytes(engine: Engine) -> None:
     """The worker and a plain call in this process agree to the byte, at any time."""
     template = (FOLDER / "referral_sheet.docx").read_bytes()
-    context = sheet_context(submitted(), REFERRAL_SHEET, View.FULL)
+    context = sheet_context(submitted(), REFERRAL_SHEET, View.FULL, (), (), False)
     first = await engine.render(template, context, marks=("取扱注意",), title="共通様式")
     assert first == await engine.render(template, context, marks=("取扱注意",), title="共通様式")
     assert first == render_word(template, context, marks=("取扱注意",), title="共通様式")

@@ -19,7 +19,7 @@ import pypdf.generic
 import pytest
 
 from tests.documents.sample_referrals import LONG_FORM, SHORT_FORM, submitted
-from tsunagi_documents.kinds import ASSESSMENT_SHEET, REFERRAL_SHEET
+from tsunagi_documents.kinds import ASSESSMENT_DRAFT, ASSESSMENT_SHEET, REFERRAL_SHEET
 from tsunagi_documents.pdf import ConversionFailed, Converter, socket_of
 from tsunagi_documents.sheets import sheet_context, sheet_marks
 from tsunagi_documents.word.draw import FOLDER
@@ -56,8 +56,13 @@ def processes_of(folder: Path) -> list[str]:
 
 def sheet(event: ReferralSubmitted, kind: str) -> bytes:
     """The Word sheet as the service makes it."""
-    template = (FOLDER / f"{kind}.docx").read_bytes()
-    return render_word(template, sheet_context(event, kind, View.FULL), marks=sheet_marks(event), title="共通様式")
+    template = (FOLDER / f"{ASSESSMENT_DRAFT if kind == ASSESSMENT_SHEET else kind}.docx").read_bytes()
+    return render_word(
+        template,
+        sheet_context(event, kind, View.FULL, (), (), event.support_meeting_only),
+        marks=sheet_marks(event.support_meeting_only),
+        title="共通様式",
+    )
 
 
 def page_texts(pdf: bytes) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which sheets an event draws, for whom, and what each may show."""
+"""What the sheets drawn from a referral show, to whom, and that Word gives it back as it was typed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,26 @@ from tests.documents.sample_referrals import (
     FULL_ENTRIES,
     LONG_FORM,
     RARE,
+    RECEPTION,
     SHORT_FORM,
+    SON,
     SUMMARY_ENTRY,
     TYPED,
+    WIFE,
     submitted,
 )
-from tsunagi_documents.kinds import ASSESSMENT_SHEET, REFERRAL_SHEET, Planned, document_id, documents_for
-from tsunagi_documents.sheets import BRIEF_GRAPHEMES, SUMMARY_WITHHOLDS, WITHHELD, sheet_context, sheet_marks
+from tsunagi_documents.kinds import (
+    ASSESSMENT_DRAFT,
+    ASSESSMENT_SHEET,
+    REFERRAL_SHEET,
+    Audience,
+    Planned,
+    document_id,
+    documents_for,
+)
+from tsunagi_documents.sheets import sheet_context, sheet_marks
+from tsunagi_documents.sheets_referral import SUMMARY_WITHHOLDS
+from tsunagi_documents.sheets_wording import BRIEF_GRAPHEMES, WITHHELD
 from tsunagi_documents.word.draw import FOLDER, SHEETS
 from tsunagi_documents.word.drawing import Row, label, table
 from tsunagi_documents.word.render import render_word
@@ -28,10 +41,30 @@ from tsunagi_shared.contracts.events import ReferralSubmitted
 from tsunagi_shared.forms.fields import fields_of
 from tsunagi_shared.forms.referral import NOT_TO_DESTINATIONS, Consent, ConsentStatus, Person, Referral
 
+FORM = "referral/1"
+ENTRIES = (*FULL_ENTRIES, SUMMARY_ENTRY)
+
 
 def readers(planned: tuple[Planned, ...]) -> dict[tuple[str, View], list[str]]:
     """Which agencies read which document."""
-    return {(plan.kind, plan.view): [entry.agency for entry in plan.entries] for plan in planned}
+    return {(plan.row.kind, plan.row.view): [entry.agency for entry in plan.entries] for plan in planned}
+
+
+def planned(*entries: AudienceEntry, **changes: object) -> dict[tuple[str, View], list[str]]:
+    """Who reads what of a referral with that audience."""
+    values: dict[str, object] = {"entries": entries, "provider": "provider", **changes}
+    return readers(documents_for(FORM, Audience(**values)))  # type: ignore[arg-type]
+
+
+def context_of(
+    event: ReferralSubmitted,
+    view: View = View.FULL,
+    kind: str = REFERRAL_SHEET,
+    hidden: tuple[str, ...] = (),
+    withheld: tuple[str, ...] = (),
+) -> dict[str, object]:
+    """The values of a sheet."""
+    return sheet_context(event, kind, view, hidden, withheld, event.support_meeting_only)
 
 
 def word_text(word: bytes) -> str:
@@ -43,13 +76,13 @@ def word_text(word: bytes) -> str:
 
 def rendered(event: ReferralSubmitted, kind: str, view: View) -> bytes:
     """The sheet as the service makes it."""
-    template = (FOLDER / f"{kind}.docx").read_bytes()
-    return render_word(template, sheet_context(event, kind, view), marks=sheet_marks(event), title=kind)
+    template = (FOLDER / f"{ASSESSMENT_DRAFT if kind == ASSESSMENT_SHEET else kind}.docx").read_bytes()
+    return render_word(template, context_of(event, view, kind), marks=sheet_marks(False), title=kind)
 
 
 def test_each_document_goes_to_the_entries_of_its_view() -> None:
     """With consent: the full sheet to origin and provider, the summary to the destination, the assessment to the provider."""
-    assert readers(documents_for(submitted())) == {
+    assert planned(*ENTRIES) == {
         (REFERRAL_SHEET, View.FULL): ["welfare", "provider"],
         (REFERRAL_SHEET, View.SUMMARY): ["shakyo"],
         (ASSESSMENT_SHEET, View.FULL): ["provider"],
@@ -59,104 +92,108 @@ def test_each_document_goes_to_the_entries_of_its_view() -> None:
 def test_a_support_meeting_case_has_no_summary() -> None:
     """支援会議限り: no summary, even if an entry asks for one; the assessment only where the provider is in the circle."""
     secretariat = AudienceEntry("section", Basis(BasisKind.SITTING, "support_meeting"), View.FULL)
-    event = submitted(support_meeting_only=True, audience=(FULL_ENTRIES[0], secretariat, SUMMARY_ENTRY))
-    assert readers(documents_for(event)) == {(REFERRAL_SHEET, View.FULL): ["welfare", "section"]}
-    event = submitted(support_meeting_only=True, audience=(FULL_ENTRIES[0], secretariat), provider="section")
-    assert readers(documents_for(event))[(ASSESSMENT_SHEET, View.FULL)] == ["section"]
+    entries = (FULL_ENTRIES[0], secretariat, SUMMARY_ENTRY)
+    assert planned(*entries, support_meeting_only=True) == {(REFERRAL_SHEET, View.FULL): ["welfare", "section"]}
+    found = planned(*entries[:2], support_meeting_only=True, provider="section")
+    assert found[(ASSESSMENT_SHEET, View.FULL)] == ["section"]
 
 
 def test_the_assessment_reaches_a_provider_that_wrote_the_form() -> None:
     """The provider reads the assessment also when its only entry is that of the origin."""
-    event = submitted(audience=(FULL_ENTRIES[0],), provider="welfare")
-    assert readers(documents_for(event))[(ASSESSMENT_SHEET, View.FULL)] == ["welfare"]
+    assert planned(FULL_ENTRIES[0], provider="welfare")[(ASSESSMENT_SHEET, View.FULL)] == ["welfare"]
 
 
 def test_a_document_nobody_may_read_is_not_made() -> None:
     """No entry, no document; no summary where the profile sends none."""
-    assert documents_for(submitted(audience=())) == ()
-    assert (REFERRAL_SHEET, View.SUMMARY) not in readers(documents_for(submitted(summary_to_destinations=False)))
+    assert planned() == {}
+    assert (REFERRAL_SHEET, View.SUMMARY) not in planned(*ENTRIES, summaries=False)
 
 
 def test_a_consent_entry_never_reads_the_full_sheet() -> None:
     """An entry on a basis its view is not meant for reads nothing: closed, not open."""
-    odd = AudienceEntry("shakyo", Basis(BasisKind.CONSENT, "consent/1"), View.FULL)
-    assert documents_for(submitted(audience=(odd,))) == ()
-
-
-def test_titles_name_nobody() -> None:
-    """Titles travel in notices: they are the kind's name, the same for every referral."""
-    titles = [plan.title for plan in documents_for(submitted())]
-    assert titles == [plan.title for plan in documents_for(submitted(LONG_FORM))]
+    assert planned(AudienceEntry("shakyo", Basis(BasisKind.CONSENT, "consent/1"), View.FULL)) == {}
 
 
 def test_document_ids_are_fixed_for_good() -> None:
     """The id is a function of form and projection alone; this literal must never change."""
-    assert document_id("referral/1", REFERRAL_SHEET, View.FULL) == "140d5c15-71fc-5339-be56-2c8b232c376d"
-    assert document_id("referral/1", REFERRAL_SHEET, View.SUMMARY) != document_id(
-        "referral/1", REFERRAL_SHEET, View.FULL
-    )
-    hidden = document_id("referral/1", REFERRAL_SHEET, View.FULL, hidden=("a", "b"))
-    assert hidden == document_id("referral/1", REFERRAL_SHEET, View.FULL, hidden=("b", "a"))
-    assert hidden != document_id("referral/1", REFERRAL_SHEET, View.FULL, withheld=("a", "b"))
+    assert document_id(FORM, REFERRAL_SHEET, View.FULL) == "140d5c15-71fc-5339-be56-2c8b232c376d"
+    assert document_id(FORM, REFERRAL_SHEET, View.SUMMARY) != document_id(FORM, REFERRAL_SHEET, View.FULL)
+    hidden = document_id(FORM, REFERRAL_SHEET, View.FULL, hidden=("a", "b"))
+    assert hidden == document_id(FORM, REFERRAL_SHEET, View.FULL, hidden=("b", "a"))
+    assert hidden != document_id(FORM, REFERRAL_SHEET, View.FULL, withheld=("a", "b"))
 
 
 def test_the_summary_holds_only_what_a_destination_needs() -> None:
     """The cut is made before the template: nothing withheld is anywhere in the summary's values."""
     withheld = {
-        "household": "見本 花子",
         "note": "十年以上、家から出ていない",
         "safety": "夜の電話は避ける。",
         "actions": "窓口で二回面談した。",
         "agencies": "見本介護サービス事業所",
         "consent note": "病歴は伝えない。",
         "local": "犬が二匹",
+        "mail": "mihon@example.jp",
+        "relationship": "長女の夫",
     }
-    event = submitted(msgspec.structs.replace(SHORT_FORM, local={"pet": "犬が二匹"}))
-    summary = str(sheet_context(event, REFERRAL_SHEET, View.SUMMARY))
-    full = str(sheet_context(event, REFERRAL_SHEET, View.FULL))
+    event = submitted(msgspec.structs.replace(SHORT_FORM, local={"pet": "犬が二匹"}, reception=RECEPTION))
+    summary = str(context_of(event, View.SUMMARY, hidden=(WIFE, SON)))
+    full = str(context_of(event))
     for text in withheld.values():
         assert text in full
         assert text not in summary
+    assert "☑" not in str(context_of(event, View.SUMMARY)["work_choices"])
     for text in ("見本 太郎", "042-000-0001", "息子のことを相談できる人がほしい。", "長男への訪問と"):
         assert text in summary
 
 
+def test_the_items_of_the_reception_are_printed() -> None:
+    """A票 and B票: the boxes of work, housing, insurance and pension, mail, and who the client is to the person."""
+    context = context_of(submitted(msgspec.structs.replace(SHORT_FORM, reception=RECEPTION)))
+    assert "☑ 年金生活" in str(context["work_choices"])
+    assert "☑ 持家" in str(context["housing_choices"])
+    assert "☑ 国民健康保険" in str(context["health_insurance_choices"])
+    assert context["pension_choices"] == "☑ 受給中\u3000☐ 手続き中\u3000☐ 受給していない\u3000☐ わからない"
+    assert context["applied_on"] == "令和8年11月20日"
+    assert (context["email"], context["client_relationship"]) == ("mihon@example.jp", "長女の夫")
+
+
 def test_withheld_looks_the_same_whether_something_is_written_or_not() -> None:
-    """An empty safety note also prints （非開示）: the sheet does not tell that there is one."""
-    empty = msgspec.structs.replace(SHORT_FORM, safety_notes="", household=[])
-    for form in (SHORT_FORM, empty):
-        context = sheet_context(submitted(form), REFERRAL_SHEET, View.SUMMARY)
+    """An empty safety note also prints （非開示）: the sheet does not tell that there is one, nor that a household is."""
+    empty = msgspec.structs.replace(SHORT_FORM, safety_notes="", household=[], household_size=None)
+    for form, hidden in ((SHORT_FORM, (WIFE, SON)), (empty, ())):
+        context = context_of(submitted(form), View.SUMMARY, hidden=hidden)
         assert context["safety_notes"] == WITHHELD
-        assert [row["name"] for row in context["household"]] == [WITHHELD]
+        assert [row["name"] for row in context["household"]] == [WITHHELD]  # type: ignore[attr-defined]
+        assert context["household_size"] == WITHHELD
 
 
 def test_the_summary_shortens_a_long_consultation_by_graphemes() -> None:
     """A variation selector is never cut from its character, and the reader is told that the text goes on."""
     name = "邉\U000e010f"
     form = msgspec.structs.replace(SHORT_FORM, consultation=name * 1000)
-    shown = sheet_context(submitted(form), REFERRAL_SHEET, View.SUMMARY)["consultation"]
+    shown = str(context_of(submitted(form), View.SUMMARY)["consultation"])
     assert shown.startswith(name * BRIEF_GRAPHEMES + "…\n")
-    assert "つなぎ元にお問い合わせください" in shown
+    assert "お問い合わせください" in shown
 
 
 def test_dates_are_japanese_and_time_is_of_japan() -> None:
     """和暦 with the age on the day of the consultation; the time of receipt in Japan, whatever the zone of the event."""
-    context = sheet_context(submitted(), REFERRAL_SHEET, View.FULL)
+    context = context_of(submitted())
     assert context["birth"] == "昭和30年4月1日（71歳）"
     assert context["received_at"] == "令和8年11月23日 10時32分"
     late = submitted(received_at=dt.datetime(2026, 12, 31, 15, 0, tzinfo=dt.UTC))
-    assert sheet_context(late, REFERRAL_SHEET, View.FULL)["received_at"] == "令和9年1月1日 0時00分"
+    assert context_of(late)["received_at"] == "令和9年1月1日 0時00分"
 
 
 def test_code_lists_print_every_choice() -> None:
     """☐☑ for all choices, ◎ for the main trouble."""
-    context = sheet_context(submitted(), REFERRAL_SHEET, View.FULL)
+    context = context_of(submitted())
     assert context["urgency_choices"] == "☐ 通常\u3000☑ 早め\u3000☐ 至急"
-    troubles = [text for row in context["trouble_rows"] for text in row]
+    troubles = [text for row in context["trouble_rows"] for text in row]  # type: ignore[attr-defined]
     assert "◎ ひきこもり・不登校" in troubles
     assert "☑ 介護" in troubles
     assert "☐ 障害" in troubles
-    assert context["consent_choices"].count("☑") == 1
+    assert str(context["consent_choices"]).count("☑") == 1
 
 
 def test_an_almost_empty_form_draws_all_sheets() -> None:
@@ -179,7 +216,7 @@ def test_an_almost_empty_form_draws_all_sheets() -> None:
 def test_a_view_without_a_sheet_is_refused() -> None:
     """No sheet shows more than its view by mistake: an unknown view draws nothing."""
     with pytest.raises(LookupError):
-        sheet_context(submitted(), REFERRAL_SHEET, View.MINIMAL)
+        context_of(submitted(), View.MINIMAL)
 
 
 def test_the_longest_form_comes_back_from_word_unchanged() -> None:
@@ -196,8 +233,8 @@ def test_the_longest_form_comes_back_from_word_unchanged() -> None:
 
 def test_marks_follow_the_case() -> None:
     """取扱注意 always, 支援会議限り for such a case."""
-    assert sheet_marks(submitted()) == ("取扱注意",)
-    assert sheet_marks(submitted(support_meeting_only=True)) == ("取扱注意", "支援会議限り")
+    assert sheet_marks(False) == ("取扱注意",)
+    assert sheet_marks(True) == ("取扱注意", "支援会議限り")
 
 
 @pytest.mark.parametrize("name", sorted(SHEETS))

@@ -1,1 +1,11 @@
-"""Documents: Word and PDF into object storage, and reading them."""
+"""Documents: Word and PDF into object storage, and reading them. Where to look, besides the modules every service has:
+
+- **events in**: `arrivals` (the newest content and audience of a form), `kinds` (which documents a form draws),
+  `closing` (who may read which: the one place that opens and closes), `erasing`, `blocking`; what is told of it
+  leaves by `announcing`.
+- **making**: `versions` (render and PDF jobs), `engine`, `pdf`, `objects`, `verify`.
+- **sheets**: `sheets`, `sheets_referral`, `sheets_records`, `sheets_withholding` (what a projection cuts),
+  `sheets_wording`; templates in `word/`.
+- **reading**: `reading` (the basis, at each read), `file_routes`, `superseded` (旧版), `answers`.
+- **scans of signed consents**: `evidence`, `evidence_rewriting`, `evidence_routes`.
+"""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tsunagi_documents import routes
+from tsunagi_documents import evidence_routes, routes
+from tsunagi_documents.closing import doors_of
 from tsunagi_documents.engine import Engine, RenderFailed
+from tsunagi_documents.erasing import SWEEP, sweeping
 from tsunagi_documents.handlers import handlers_for
 from tsunagi_documents.objects import Bucket
 from tsunagi_documents.pdf import Converter
@@ -23,7 +25,8 @@ def parts(runtime: Runtime) -> Parts:
     bucket = Bucket(settings)
     engine = Engine()
     converter = Converter(settings.soffice, settings.private_folder)
-    making = Making(runtime, bucket, engine, converter, packaged_templates(), with_pdf=settings.pdf == "eager")
+    doors = doors_of(runtime)
+    making = Making(runtime, doors, bucket, engine, converter, packaged_templates(), with_pdf=settings.pdf == "eager")
 
     async def start() -> None:
         with contextlib.suppress(RenderFailed):  # tried again at the first render, where the job shows the reason
@@ -34,8 +37,8 @@ def parts(runtime: Runtime) -> Parts:
         bucket.close()
 
     return Parts(
-        handlers=handlers_for(runtime.profile.agency_names),
-        jobs=making.kinds(),
+        handlers=handlers_for(runtime.profile, doors),
+        jobs={**making.kinds(), SWEEP: sweeping(bucket)},
         start=start,
         stop=stop,
         checks={"bucket": bucket.problem},
@@ -48,6 +51,7 @@ SERVICE = Service(
     title="文書",
     folder=Path(__file__).parent,
     settings=DocumentsSettings,
-    routes=routes.ROUTES,
+    routes=(*routes.ROUTES, *evidence_routes.ROUTES),
     parts=parts,
+    shows_audit=True,
 )

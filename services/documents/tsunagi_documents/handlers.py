@@ -1,9 +1,12 @@
-"""What documents does with the events of intake: rows for the documents, for who may read them, and jobs to make them."""
+"""What documents does with the events of intake: it keeps the newest of each thing that decides who may read, settles the
+doors of the forms concerned, and asks for the documents to be made.
+
+Every handler leaves the same rows in whatever order, and however often, the events come (docs/delivery.md).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,81 +14,55 @@ import sqlalchemy as sa
 import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
-from tsunagi_documents.kinds import Planned, document_id, documents_for
+from tsunagi_documents import closing, erasing
+from tsunagi_documents.arrivals import content_of, keep_audience, keep_content, keep_document, told_by
+from tsunagi_documents.closing import Doors, standing_of
+from tsunagi_documents.kinds import FORM_KINDS
+from tsunagi_documents.reading import WATERMARK
 from tsunagi_documents.tables import (
-    ALL_STAFF,
     FAILED,
-    LIVE,
     PENDING,
     STORED,
-    UNKNOWN_AGENCY,
-    access,
+    audience,
     documents,
+    ended,
+    facts,
     files,
     forms,
+    protections,
+    withdrawn,
 )
 from tsunagi_documents.versions import ask_for_pdf, ask_for_word
-from tsunagi_shared import clock
-from tsunagi_shared.contracts.audience import AudienceEntry
+from tsunagi_shared import audit, clock
 from tsunagi_shared.contracts.envelope import Envelope
-from tsunagi_shared.contracts.events import REFERRAL_SUBMITTED, ReferralSubmitted
-from tsunagi_shared.database import Statement, insert_of
+from tsunagi_shared.contracts.events import (
+    AUDIENCE_CHANGED,
+    CONSENT_WITHDRAWN,
+    PROTECTION_CHANGED,
+    RECORD_ERASED,
+    RECORD_WITHDRAWN,
+    WATERMARK_PASSED,
+    AudienceChanged,
+    ConsentWithdrawn,
+    FormRecorded,
+    ProtectionChanged,
+    RecordErased,
+    RecordWithdrawn,
+    ReferralSubmitted,
+    WatermarkPassed,
+)
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.database import Statement
 from tsunagi_shared.inbox import Handler
 
-_CONTENT = (
-    "form",
-    "form_revision",
-    "kind",
-    "view",
-    "title",
-    "number",
-    "case_number",
-    "recipient",
-    "hidden",
-    "withheld",
-    "persons",
-    "version",
-    "support_meeting_only",
-    "urgency",
-    "reply_by",
-    "received_at",
-    "retention_class",
-    "completed_on",
-    "legal_hold",
-)
-
-_FORM = Statement(
-    sa.select(forms.c.revision, forms.c.audience_revision, forms.c.audience_form_revision).where(
-        forms.c.form == sa.bindparam("form")
-    )
-)
-_KEEP_FORM = Statement(
-    sa.dialects.sqlite.insert(forms)
-    .values({column.name: sa.bindparam(column.name) for column in forms.columns})
-    .on_conflict_do_update(
-        index_elements=["form"],
-        set_={name: sa.bindparam(name) for name in ("revision", "audience_revision", "audience_form_revision")},
-    )
-)
 _DOCUMENT = Statement(
-    sa.select(documents.c.form_revision, documents.c.state, documents.c.version, documents.c.planned).where(
+    sa.select(documents.c.form_revision, documents.c.state, documents.c.version).where(
         documents.c.id == sa.bindparam("id")
     )
 )
-_INSERT_DOCUMENT = insert_of(documents)
-_NEW_CONTENT = Statement(
-    documents.update()
-    .where(documents.c.id == sa.bindparam("document_id"))
-    .values({name: sa.bindparam(name) for name in (*_CONTENT, "state", "code")})
-)
-_OF_FORM = sa.select(documents.c.id).where(documents.c.form == sa.bindparam("of_form")).scalar_subquery()
-_CLOSE_FORM = Statement(access.delete().where(access.c.document_id.in_(_OF_FORM)))
-_UNPLAN_FORM = Statement(documents.update().where(documents.c.form == sa.bindparam("of_form")).values(planned=0))
-_PLAN = Statement(documents.update().where(documents.c.id == sa.bindparam("document_id")).values(planned=1))
 _AGAIN = Statement(
     documents.update().where(documents.c.id == sa.bindparam("document_id")).values(state=PENDING, code="")
 )
-_INSERT_ACCESS = insert_of(access)
 _PDF_STATE = Statement(
     sa.select(files.c.state).where(
         files.c.document_id == sa.bindparam("document_id"),
@@ -93,121 +70,175 @@ _PDF_STATE = Statement(
         files.c.format == "pdf",
     )
 )
+_KEEP_END = Statement(
+    sa.dialects.sqlite.insert(ended)
+    .values({column.name: sa.bindparam(column.name) for column in ended.columns})
+    .on_conflict_do_update(
+        index_elements=["basis_ref", "agency"],
+        set_={name: sa.bindparam(name) for name in ("person", "case_number", "code", "at")},
+        where=ended.c.at < sa.bindparam("at"),
+    )
+)
+_CONCERNED = Statement(
+    sa.select(forms.c.form)
+    .where(forms.c.case_number == sa.bindparam("case_number"))
+    .union(sa.select(audience.c.form).where(audience.c.basis_ref == sa.bindparam("basis_ref")))
+)
+_OF_CASE = Statement(sa.select(forms.c.form).where(forms.c.case_number == sa.bindparam("case_number")))
+_KEEP_PROTECTION = Statement(
+    sa.dialects.sqlite.insert(protections)
+    .values({column.name: sa.bindparam(column.name) for column in protections.columns})
+    .on_conflict_do_update(
+        index_elements=["case_number"],
+        set_={name: sa.bindparam(name) for name in ("revision", "withheld", "cleared")},
+        where=protections.c.revision < sa.bindparam("revision"),
+    )
+)
+_FACT = Statement(sa.select(facts.c.value).where(facts.c.name == sa.bindparam("name")))
+_KEEP_FACT = Statement(
+    sa.dialects.sqlite.insert(facts)
+    .values(name=sa.bindparam("name"), value=sa.bindparam("value"))
+    .on_conflict_do_update(index_elements=["name"], set_={"value": sa.bindparam("value")})
+)
+# Forms on which the end of another person's consent closed something until intake had said everything up to then
+_WAITED = Statement(
+    sa.select(forms.c.form)
+    .distinct()
+    .join(ended, ended.c.case_number == forms.c.case_number)
+    .where(ended.c.at >= sa.bindparam("since"), ended.c.at < sa.bindparam("until"))
+)
 
 
-def handlers_for(agencies: Collection[str]) -> dict[str, Handler]:
-    """The handler of each event type. `agencies`: the ids that this service's profile knows."""
-    return {REFERRAL_SUBMITTED: partial(referral_submitted, agencies)}
-
-
-def referral_submitted(
-    agencies: Collection[str], connection: Connection, event: Envelope, data: ReferralSubmitted
-) -> None:
-    """Plan the documents of a form, in one transaction.
-
-    The newest revision's content and the newest audience win, in whatever order they come. The same revision once more
-    (intake publishes it again when somebody asks for 再作成) starts anew what failed, and changes nothing else.
-    """
-    form = f"referral/{data.referral_id}"
-    audience_is_newer = _keep_newest(connection, form, data)
-    planned = [(_id_of(form, plan), plan) for plan in documents_for(data)]
-    for identity, plan in planned:
-        _keep_content(connection, identity, _content(form, plan, data))
-    if audience_is_newer:
-        _CLOSE_FORM.run(connection, of_form=form)
-        _UNPLAN_FORM.run(connection, of_form=form)
-        for identity, plan in planned:
-            _PLAN.run(connection, document_id=identity)
-            for entry in plan.entries:
-                _open(connection, identity, entry, data, known=entry.agency in agencies)
-    for identity, _ in planned:
-        _ask(connection, identity, event, data)
-
-
-def _id_of(form: str, plan: Planned) -> str:
-    return document_id(form, plan.kind, plan.view, plan.recipient, plan.hidden, plan.withheld)
-
-
-def _keep_newest(connection: Connection, form: str, data: ReferralSubmitted) -> bool:
-    """Remember the highest revisions of the form; True when this event brings its newest audience."""
-    revision, audience_revision, came_with = _FORM.first(connection, form=form) or (0, 0, 0)
-    newer = (data.audience_revision, data.revision) > (audience_revision, came_with)
-    if newer or data.revision > revision:
-        _KEEP_FORM.run(
-            connection,
-            form=form,
-            revision=max(revision, data.revision),
-            audience_revision=data.audience_revision if newer else audience_revision,
-            audience_form_revision=data.revision if newer else came_with,
-        )
-    return newer
-
-
-def _content(form: str, plan: Planned, data: ReferralSubmitted) -> dict[str, Any]:
-    """The columns of a document that come from the form's revision."""
+def handlers_for(profile: Profile, doors: Doors) -> dict[str, Handler]:
+    """The handler of each event type that documents reads."""
+    handling = Handling(profile, doors)
     return {
-        "form": form,
-        "form_revision": data.revision,
-        "kind": plan.kind,
-        "view": plan.view.value,
-        "title": plan.title,
-        "number": data.referral_number,
-        "case_number": data.case_number,
-        "recipient": plan.recipient,
-        "hidden": _json(plan.hidden),
-        "withheld": _json(plan.withheld),
-        "persons": _json(data.persons),
-        "version": data.revision,  # by the form and not by the order of arrival: a replay gives the same versions
-        "support_meeting_only": int(data.support_meeting_only),
-        "urgency": data.form.urgency.value,
-        "reply_by": data.form.reply_by.isoformat() if data.form.reply_by else None,
-        "received_at": clock.microseconds_of(data.received_at),
-        "retention_class": data.retention.retention_class,
-        "completed_on": data.retention.completed_on.isoformat() if data.retention.completed_on else None,
-        "legal_hold": int(data.retention.legal_hold),
+        **dict.fromkeys(FORM_KINDS, handling.form_came),
+        AUDIENCE_CHANGED: handling.audience_changed,
+        CONSENT_WITHDRAWN: handling.consent_withdrawn,
+        PROTECTION_CHANGED: handling.protection_changed,
+        RECORD_WITHDRAWN: handling.record_withdrawn,
+        RECORD_ERASED: handling.record_erased,
+        WATERMARK_PASSED: handling.watermark_passed,
     }
 
 
-def _json(values: tuple[str, ...]) -> str:
-    return msgspec.json.encode(sorted(values)).decode()
+class Handling:
+    """The handlers, with what they need beside the connection."""
 
+    def __init__(self, profile: Profile, doors: Doors) -> None:
+        self._profile = profile
+        self._doors = doors
 
-def _keep_content(connection: Connection, identity: str, content: dict[str, Any]) -> None:
-    row = _DOCUMENT.first(connection, id=identity)
-    if row is None:
-        _INSERT_DOCUMENT.run(
-            connection, id=identity, planned=0, state=PENDING, code="", revision=0, chain_key=None, **content
-        )
-    elif row[0] < content["form_revision"]:
-        _NEW_CONTENT.run(connection, document_id=identity, state=PENDING, code="", **content)
+    def form_came(self, connection: Connection, event: Envelope, data: ReferralSubmitted | FormRecorded) -> None:
+        """Plan the documents of a form for the newest audience there is, and ask for what is not made yet.
 
+        The newest revision's content and the newest audience win. The same revision once more (intake publishes it again
+        when somebody asks for 再作成, or when a projection is needed that was not) draws what is missing, starts anew what
+        failed, and changes nothing else.
+        """
+        content = content_of(event, data)
+        form = content.told.form
+        if closing.is_erased(connection, form):
+            return
+        is_newest = keep_content(connection, event, content)
+        standing = standing_of(connection, form)
+        assert standing is not None
+        drawn = [plan for plan in standing.plans if not plan.row.attached] if is_newest else []
+        for plan in drawn:
+            keep_document(connection, plan, content)
+        self._doors.settle(connection, form, closing.AUDIENCE_CHANGED, standing)
+        for plan in drawn:
+            _ask(connection, plan.id, event)
 
-def _open(connection: Connection, identity: str, entry: AudienceEntry, data: ReferralSubmitted, *, known: bool) -> None:
-    """Let an agency read. One that the profile does not know gets a row that people see and nobody can use."""
-    for member in entry.members or (ALL_STAFF,):
-        _INSERT_ACCESS.run(
+    def audience_changed(self, connection: Connection, event: Envelope, data: AudienceChanged) -> None:
+        """Open and close what there is; what is to be drawn anew comes with the form's own event."""
+        if closing.is_erased(connection, data.form):
+            return
+        keep_audience(connection, event, told_by(data))
+        self._doors.settle(connection, data.form, closing.AUDIENCE_CHANGED)
+
+    def consent_withdrawn(self, connection: Connection, event: Envelope, data: ConsentWithdrawn) -> None:
+        """Close what rested on the consent. One that is not known yet is closed in advance."""
+        basis_ref = f"consent/{data.consent_id}"
+        for agency in data.agencies or ("",):
+            _KEEP_END.run(
+                connection,
+                basis_ref=basis_ref,
+                agency=agency,
+                person=data.person,
+                case_number=data.case_number,
+                code=data.code,
+                at=clock.microseconds_of(event.time),
+            )
+        concerned = _forms(_CONCERNED, connection, case_number=data.case_number, basis_ref=basis_ref)
+        self._doors.settle_all(connection, concerned, closing.CONSENT_WITHDRAWN)
+
+    def protection_changed(self, connection: Connection, _: Envelope, data: ProtectionChanged) -> None:
+        """Close every document of the case that shows what is to be withheld now, to whoever is not cleared."""
+        kept = _KEEP_PROTECTION.run(
             connection,
-            document_id=identity,
-            agency=entry.agency,
-            member=member,
-            basis_kind=entry.basis.kind.value,
-            basis_ref=entry.basis.ref,
-            view=entry.view.value,
-            until=entry.until.isoformat() if entry.until else None,
-            revision=data.audience_revision,
-            state=LIVE if known else FAILED,
-            code="" if known else UNKNOWN_AGENCY,
-            received_at=clock.microseconds_of(data.received_at),
+            case_number=data.case_number,
+            revision=data.revision,
+            withheld=_sorted(data.withheld),
+            cleared=msgspec.json.encode(data.cleared, order="sorted").decode(),
         )
+        if kept.rowcount:
+            concerned = _forms(_OF_CASE, connection, case_number=data.case_number)
+            self._doors.settle_all(connection, concerned, closing.PROTECTION)
+
+    def record_withdrawn(self, connection: Connection, event: Envelope, data: RecordWithdrawn) -> None:
+        """Leave what came of the form to those who keep it. Told twice, those alone whom both name."""
+        if closing.is_erased(connection, data.form):
+            return
+        at = clock.microseconds_of(event.time)
+        row = connection.execute(sa.select(withdrawn).where(withdrawn.c.form == data.form)).first()
+        keep, code = set(data.keep), data.code
+        if row is not None:
+            keep &= set(msgspec.json.decode(row.keep, type=list[str]))
+            at, code = max((row.at, row.code), (at, data.code))
+        values = {"code": code, "keep": _sorted(keep), "at": at}
+        connection.execute(
+            sa.dialects.sqlite.insert(withdrawn)
+            .values(form=data.form, **values)
+            .on_conflict_do_update(index_elements=["form"], set_=values)
+        )
+        self._doors.settle(connection, data.form, closing.RECORD_WITHDRAWN)
+
+    def record_erased(self, connection: Connection, event: Envelope, data: RecordErased) -> None:
+        """Take away everything that was made of the forms, and keep it away."""
+        at = clock.microseconds_of(event.time)
+        for form in data.forms:
+            erasing.erase(connection, self._profile, self._doors, form, data.code, at)
+        audit.forget_reasons(connection, data.case_number)
+
+    def watermark_passed(self, connection: Connection, _: Envelope, data: WatermarkPassed) -> None:
+        """Consents are known up to then."""
+        row = _FACT.first(connection, name=WATERMARK)
+        before, at = row[0] if row else 0, clock.microseconds_of(data.at)
+        if at <= before:
+            return
+        _KEEP_FACT.run(connection, name=WATERMARK, value=at)
+        waited = _forms(_WAITED, connection, since=before, until=at)
+        self._doors.settle_all(connection, waited, closing.AUDIENCE_CHANGED)
 
 
-def _ask(connection: Connection, identity: str, event: Envelope, data: ReferralSubmitted) -> None:
+def _sorted(texts: Collection[str]) -> str:
+    return msgspec.json.encode(sorted(texts)).decode()
+
+
+def _forms(statement: Statement, connection: Connection, **parameters: Any) -> list[str]:
+    cursor = statement.run(connection, **parameters)
+    found = [str(row[0]) for row in cursor]
+    cursor.close()
+    return found
+
+
+def _ask(connection: Connection, identity: str, event: Envelope) -> None:
     """Have the document made where this event is the one to make it from: new, or failed before."""
     row = _DOCUMENT.first(connection, id=identity)
     assert row is not None
-    form_revision, state, version, is_planned = row
-    if form_revision != data.revision or not is_planned:
-        return
+    _, state, version = row
     if state == FAILED:
         _AGAIN.run(connection, document_id=identity)
     if state in (PENDING, FAILED):

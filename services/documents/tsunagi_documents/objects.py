@@ -145,12 +145,12 @@ class Bucket:
         assert found.last_modified is not None
         return Listed(key, found.size, found.last_modified)
 
-    async def list(self) -> list[Listed]:
-        """Every object of the bucket."""
+    async def list(self, prefix: str = "") -> list[Listed]:
+        """Every object of the bucket whose key begins with `prefix`."""
         return await self._call(
             lambda: [
                 Listed(found.object_name, found.size or 0, found.last_modified)
-                for found in self._client.list_objects(self._name, recursive=True)
+                for found in self._client.list_objects(self._name, prefix=prefix, recursive=True)
                 if found.object_name and found.last_modified and not found.is_dir
             ]
         )

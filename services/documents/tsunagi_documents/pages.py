@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tsunagi_documents.reading import DocumentView, FileView, Grant, ListQuery, Opening
+from tsunagi_documents.reading import DocumentView, FileView, Grant, ListQuery, OlderVersion, Opening
 from tsunagi_documents.tables import FAILED, PENDING, STORED
-from tsunagi_shared import clock
+from tsunagi_shared import audit, clock
 from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.forms.referral import Urgency
 
@@ -50,6 +50,7 @@ _URGENCIES = {member.value: member.label for member in Urgency}
 _BRACKETS = re.compile(r"（[^（）]*）")
 _NOT_IN_FILE_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f]')
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9-]")
+_NOT_TYPED = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class FileLine(msgspec.Struct, frozen=True):
@@ -99,12 +100,23 @@ class GrantLine(msgspec.Struct, frozen=True):
 
 
 class OpeningLine(msgspec.Struct, frozen=True):
-    """Who opened a version first."""
+    """Who opened a version first. `closed`: that agency may not read that document any more; `view`: how much it shows."""
 
     version: int
     agency: str
     user_name: str
     opened_at: dt.datetime
+    document_id: str
+    view: str
+    closed: bool
+
+
+class OlderLine(msgspec.Struct, frozen=True):
+    """A version that a newer one took the place of (旧版), with the address of each format."""
+
+    version: int
+    made_at: dt.datetime
+    addresses: dict[str, str]
 
 
 class UnreachedLine(msgspec.Struct, frozen=True):
@@ -115,11 +127,18 @@ class UnreachedLine(msgspec.Struct, frozen=True):
 
 
 class DocumentPage(msgspec.Struct, frozen=True):
-    """A document for one reader. `openings` and `unreached` are for those who watch over the case, else None."""
+    """A document for one reader. `openings` and `unreached` are for those who watch over the case, else None.
+
+    `consents_known_at`: the moment up to which consents are known; `consents_stale`: that is too long ago for this reader's
+    basis, so that a file opens with a typed reason alone.
+    """
 
     document: DocumentLine
     files: tuple[FileLine, ...]
+    older: tuple[OlderLine, ...]
     basis: GrantLine
+    consents_known_at: dt.datetime
+    consents_stale: bool
     openings: tuple[OpeningLine, ...] | None
     unreached: tuple[UnreachedLine, ...] | None
 
@@ -160,7 +179,10 @@ def document_page(
     return DocumentPage(
         document=document_line(document),
         files=tuple(_file_line(document, file) for file in document.files),
+        older=tuple(_older_line(document, older) for older in document.older),
         basis=GrantLine(grant.kind.value, BASES[grant.kind], grant.until),
+        consents_known_at=clock.moment_of(grant.known_at),
+        consents_stale=grant.stale,
         openings=None if openings is None else tuple(_opening_line(opening) for opening in openings),
         unreached=None if unreached is None else tuple(UnreachedLine(agency, code) for agency, code in unreached),
     )
@@ -179,7 +201,20 @@ def _file_line(document: DocumentView, file: FileView) -> FileLine:
 
 
 def _opening_line(opening: Opening) -> OpeningLine:
-    return OpeningLine(opening.version, opening.agency, opening.user_name, clock.moment_of(opening.opened_at))
+    return OpeningLine(
+        opening.version,
+        opening.agency,
+        opening.user_name,
+        clock.moment_of(opening.opened_at),
+        opening.document_id,
+        opening.view,
+        opening.closed,
+    )
+
+
+def _older_line(document: DocumentView, older: OlderVersion) -> OlderLine:
+    addresses = {file_format: file_address(document.id, older.version, file_format) for file_format in older.formats}
+    return OlderLine(older.version, clock.moment_of(older.made_at), addresses)
 
 
 def file_address(document_id: str, version: int, file_format: str) -> str:
@@ -234,3 +269,33 @@ def state_words(state: str) -> tuple[str, str]:
 def reason_words(code: str) -> str:
     """Why something could not be made."""
     return REASONS.get(code, "予期しない不具合がありました")
+
+
+def known_words(known_at: int, now: int) -> str:
+    """Up to when consents are known, as pages say it: 10:32時点, with the day when it is not today's. Empty: not known."""
+    if not known_at:
+        return ""
+    moment, today = clock.moment_of(known_at).astimezone(clock.JST), clock.japanese_date(now)
+    day = "" if moment.date() == today else f"{moment.month}月{moment.day}日 "
+    return f"{day}{moment:%H:%M}時点"
+
+
+CONSENT_UNKNOWN_WAY_OUT = (
+    "受付サービスとの接続が戻ると、開けるようになります。"
+    "いますぐ必要なときは、サインインした職員が理由を示せば開けます。"
+)
+
+
+def consent_unknown_words(known: str) -> str:
+    """Why a file does not open, given what `known_words` says."""
+    since = f"わかっているのは、{known}の状態です" if known else "いまの状態が、まだ届いていません"
+    return f"本人の同意がいまも続いているかを確かめられないため、開けません（{since}）。"
+
+
+def mistake_in(reason: str) -> str:
+    """What is wrong with a typed reason; empty when nothing is, also when none was typed."""
+    if len(reason.strip()) > audit.REASON_LIMIT:
+        return f"理由は、{audit.REASON_LIMIT}文字までにしてください。"
+    if _NOT_TYPED.search(reason):
+        return "理由に、使えない文字が入っています。"
+    return ""

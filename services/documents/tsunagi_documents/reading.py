@@ -1,4 +1,5 @@
-"""Who may read what, decided anew at each read: the acting agency needs a live basis and a live contract.
+"""Who may read what, decided anew at each read: the acting agency needs a live basis and a live contract, and nobody may have
+cut it by hand. A basis of consent holds while consents are known well enough (rule `stale-is-closed`).
 
 Unknown and forbidden give the same answer to the caller; the audit trail keeps them apart.
 """
@@ -15,31 +16,55 @@ import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
 from tsunagi_documents.objects import Stored
-from tsunagi_documents.tables import ALL_STAFF, FAILED, LIVE, STORED, access, documents, files, openings, versions
+from tsunagi_documents.tables import (
+    ALL_STAFF,
+    FAILED,
+    LIVE,
+    STORED,
+    access,
+    blocks,
+    documents,
+    facts,
+    files,
+    forms,
+    openings,
+    versions,
+)
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.database import Statement
 
 LIST_LIMIT = 100
+WATERMARK = "watermark"  # the fact that says up to when consents are known
+HOUR_US = 3_600_000_000
 
 
 class Refused(enum.StrEnum):
     """Why somebody may not read; for the audit trail alone."""
 
     UNKNOWN_DOCUMENT = "unknown-document"
+    BLOCKED = "blocked"
     NO_LIVE_BASIS = "no-live-basis"
     CONTRACT_ENDED = "contract-ended"
     POST_WITHOUT_CASES = "post-without-cases"
     NO_SUCH_FILE = "no-such-file"
+    CONSENT_UNKNOWN = "consent-unknown"
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """The basis on which a person reads a document, and until when (a Japanese date, inclusive; None: open)."""
+    """The basis on which a person reads a document, and until when (a Japanese date, inclusive; None: open).
+
+    `known_at`: the moment up to which its consents are known (UTC microseconds). `stale`: that is too long ago for a basis of
+    consent, so that files open with a typed reason alone.
+    """
 
     kind: BasisKind
     ref: str
     until: dt.date | None
+    known_at: int = 0
+    stale: bool = False
 
     @property
     def record(self) -> str:
@@ -57,8 +82,19 @@ class FileView(msgspec.Struct, frozen=True):
     made_at: int | None
 
 
+class OlderVersion(msgspec.Struct, frozen=True):
+    """A version that a newer one took the place of: 旧版."""
+
+    version: int
+    made_at: int
+    formats: tuple[str, ...]
+
+
 class DocumentView(msgspec.Struct, frozen=True):
-    """A document as one who may read it sees it, with the files of its current version. Times in UTC microseconds."""
+    """A document as one who may read it sees it, with the files of its current version. Times in UTC microseconds.
+
+    `older`: the formats that are stored of each version before, the newest first.
+    """
 
     id: str
     kind: str
@@ -75,6 +111,7 @@ class DocumentView(msgspec.Struct, frozen=True):
     received_at: int
     made_at: int | None
     files: tuple[FileView, ...] = ()
+    older: tuple[OlderVersion, ...] = ()
 
     def file(self, file_format: str) -> FileView | None:
         """The file of that format, in whatever state."""
@@ -82,12 +119,24 @@ class DocumentView(msgspec.Struct, frozen=True):
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """Who opened a version first, and when."""
+    """Who opened a version first, and when. `closed`: that agency may not read it any more. `view` and `document_id`: of which
+    document, for other projections of the same paper are told of as well."""
 
     version: int
     agency: str
     user_name: str
     opened_at: int
+    document_id: str = ""
+    view: str = ""
+    closed: bool = False
+
+
+class Readers(msgspec.Struct, frozen=True):
+    """The agencies that may read a document today, and those of them to be told of it (on another basis than having written
+    the form), in the order of their ids."""
+
+    may_read: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -99,7 +148,8 @@ class ListQuery(msgspec.Struct, frozen=True):
 
 
 def live_contract(profile: Profile, agency: str, day: dt.date) -> bool:
-    """Whether the agency's people may act for it; an agency that the profile does not know has none."""
+    """Whether somebody may act for the agency, so that it can be given anything; one that the profile does not know has none.
+    Whether this person may is `Profile.acts_for`."""
     return agency in profile.agency_names and profile.contract_live(agency, day)
 
 
@@ -117,20 +167,37 @@ def grant_for(
     connection: Connection, profile: Profile, principal: Principal, document_id: str, day: dt.date
 ) -> Grant | Refused:
     """The basis with the latest end on which the person may read, or why there is none."""
-    if not live_contract(profile, principal.agency, day):
+    if not profile.acts_for(principal.agency, principal.contractor, day):
         return Refused.CONTRACT_ENDED
     if not principal.reads_cases:
         return Refused.POST_WITHOUT_CASES
-    row = connection.execute(
-        sa.select(access.c.basis_kind, access.c.basis_ref, access.c.until)
-        .where(access.c.document_id == document_id, *_usable(principal, day))
+    found = connection.execute(
+        sa.select(access.c.basis_kind, access.c.basis_ref, access.c.until, forms.c.audience_at)
+        .join(documents, documents.c.id == access.c.document_id)
+        .join(forms, forms.c.form == documents.c.form)
+        .where(access.c.document_id == document_id, *_usable(principal, day), ~_BLOCKED)
         .order_by(access.c.until.is_(None).desc(), access.c.until.desc(), access.c.basis_kind)
-        .limit(1)
-    ).first()
-    if row is not None:
-        return Grant(BasisKind(row.basis_kind), row.basis_ref, _date(row.until))
-    known = connection.execute(sa.select(documents.c.id).where(documents.c.id == document_id)).first()
-    return Refused.NO_LIVE_BASIS if known else Refused.UNKNOWN_DOCUMENT
+    ).all()
+    if found:
+        grants = [_grant(row, profile, consents_known_at(connection)) for row in found]
+        return next((grant for grant in grants if not grant.stale), grants[0])
+    row = connection.execute(sa.select(_BLOCKED).select_from(documents).where(documents.c.id == document_id)).first()
+    if row is None:
+        return Refused.UNKNOWN_DOCUMENT
+    return Refused.BLOCKED if row[0] else Refused.NO_LIVE_BASIS
+
+
+def consents_known_at(connection: Connection) -> int:
+    """The moment up to which intake has told of everything (its watermark), in UTC microseconds; 0 when it never said."""
+    return connection.execute(sa.select(facts.c.value).where(facts.c.name == WATERMARK)).scalar() or 0
+
+
+def _grant(row: Any, profile: Profile, watermark: int) -> Grant:
+    """What an audience says is as good as a watermark of the moment it was published, for the form that it is about."""
+    known_at = max(watermark, row.audience_at)
+    too_old = clock.now_us() - known_at > profile.consent.max_age_hours * HOUR_US
+    kind = BasisKind(row.basis_kind)
+    return Grant(kind, row.basis_ref, _date(row.until), known_at, kind is BasisKind.CONSENT and too_old)
 
 
 def document_view(connection: Connection, document_id: str) -> DocumentView:
@@ -143,7 +210,22 @@ def document_view(connection: Connection, document_id: str) -> DocumentView:
         .where(files.c.document_id == document_id, files.c.version == row.version)
         .order_by(files.c.format)
     )
-    return _view_of(row, tuple(_file_view(file) for file in found))
+    return _view_of(row, tuple(_file_view(file) for file in found), _older_than(connection, document_id, row.version))
+
+
+def _older_than(connection: Connection, document_id: str, version: int) -> tuple[OlderVersion, ...]:
+    found = connection.execute(
+        sa.select(files.c.version, files.c.format, versions.c.made_at)
+        .join(versions, sa.and_(versions.c.document_id == files.c.document_id, versions.c.version == files.c.version))
+        .where(files.c.document_id == document_id, files.c.version < version, files.c.state == STORED)
+        .order_by(files.c.version.desc(), files.c.format.desc())
+    ).all()
+    by_version: dict[int, list[Any]] = {}
+    for row in found:
+        by_version.setdefault(row.version, []).append(row)
+    return tuple(
+        OlderVersion(of, rows[0].made_at, tuple(row.format for row in rows)) for of, rows in by_version.items()
+    )
 
 
 def stored_file(connection: Connection, document_id: str, version: int, file_format: str) -> Stored | None:
@@ -163,9 +245,11 @@ def readable(
     connection: Connection, profile: Profile, principal: Principal, query: ListQuery, day: dt.date
 ) -> tuple[list[DocumentView], bool]:
     """The documents that the person may read, the newest first, and whether more follow."""
-    if not live_contract(profile, principal.agency, day) or not principal.reads_cases:
+    if not profile.acts_for(principal.agency, principal.contractor, day) or not principal.reads_cases:
         return [], False
     mine = _of_case(principal, query.case, day) if query.case else _of_agency(principal, day)
+    if connection.execute(sa.select(blocks.c.ref).limit(1)).first() is not None:
+        mine = mine.where(~_BLOCKED) if query.case else mine.where(~_BLOCKED_ACCESS)
     moment, identity = mine.selected_columns
     if query.after is not None:
         place = sa.tuple_(moment, identity)
@@ -210,11 +294,24 @@ def open_first(
 
 
 def openings_of(connection: Connection, document_id: str) -> list[Opening]:
-    """Who has opened the document, the newest first."""
-    rows = connection.execute(
-        sa.select(openings).where(openings.c.document_id == document_id).order_by(openings.c.opened_at.desc())
+    """Who has opened the document, or another projection of the same paper (also one that is closed now), the newest first."""
+    this = documents.alias("this")
+    may_read = sa.exists().where(
+        access.c.document_id == openings.c.document_id, access.c.agency == openings.c.agency, access.c.state == LIVE
     )
-    return [Opening(row.version, row.agency, row.user_name, row.opened_at) for row in rows]
+    rows = connection.execute(
+        sa.select(openings, documents.c.view, may_read.label("may_read"))
+        .join(documents, documents.c.id == openings.c.document_id)
+        .join(this, sa.and_(this.c.form == documents.c.form, this.c.kind == documents.c.kind))
+        .where(this.c.id == document_id)
+        .order_by(openings.c.opened_at.desc())
+    )
+    return [
+        Opening(
+            row.version, row.agency, row.user_name, row.opened_at, row.document_id, row.view, closed=not row.may_read
+        )
+        for row in rows
+    ]
 
 
 def unreached_agencies(connection: Connection, document_id: str) -> list[tuple[str, str]]:
@@ -228,31 +325,50 @@ def unreached_agencies(connection: Connection, document_id: str) -> list[tuple[s
     return [(row.agency, row.code) for row in rows]
 
 
-def agencies_that_read(
-    connection: Connection, profile: Profile, document_id: str, day: dt.date
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The agencies that may read today, and those of them to be told: on another basis than having written the form.
-    Both in the order of their ids."""
-    rows = connection.execute(
-        sa.select(access.c.agency, access.c.basis_kind)
-        .where(
-            access.c.document_id == document_id,
-            access.c.state == LIVE,
-            sa.or_(access.c.until.is_(None), access.c.until >= day.isoformat()),
-        )
-        .order_by(access.c.agency)
+def readers_of(connection: Connection, profile: Profile, document_id: str, day: dt.date) -> Readers:
+    """Who may read the document on that day."""
+    cursor = _READERS.run(connection, document_id=document_id, day=day.isoformat())
+    live = [(agency, basis) for agency, basis in cursor if live_contract(profile, agency, day)]
+    cursor.close()
+    told = [agency for agency, basis in live if basis != BasisKind.ORIGIN.value]
+    return Readers(tuple(dict.fromkeys(agency for agency, _ in live)), tuple(dict.fromkeys(told)))
+
+
+def _block(scope: str, ref: Any) -> sa.ColumnElement[bool]:
+    return sa.exists().where(blocks.c.scope == scope, blocks.c.ref == ref)
+
+
+_person = sa.func.json_each(forms.c.persons).table_valued("value", name="person")
+# Somebody cut the document, its case, or a person on it by hand.
+_BLOCKED = sa.or_(
+    _block("document", documents.c.id),
+    _block("case", documents.c.case_number),
+    sa.exists(
+        sa.select(sa.literal(1))
+        .select_from(forms.join(_person, sa.true()).join(blocks, blocks.c.ref == _person.c.value))
+        .where(forms.c.form == documents.c.form, blocks.c.scope == "person")
+        .correlate(documents)
+    ),
+)
+_BLOCKED_ACCESS = sa.exists(
+    sa.select(documents.c.id).where(documents.c.id == access.c.document_id, _BLOCKED).correlate(access)
+)
+_READERS = Statement(
+    sa.select(access.c.agency, access.c.basis_kind)
+    .where(
+        access.c.document_id == sa.bindparam("document_id"),
+        access.c.state == LIVE,
+        sa.or_(access.c.until.is_(None), access.c.until >= sa.bindparam("day")),
+        ~_BLOCKED_ACCESS,
     )
-    live = [row for row in rows if live_contract(profile, row.agency, day)]
-    told = [row.agency for row in live if row.basis_kind != BasisKind.ORIGIN.value]
-    return tuple(dict.fromkeys(row.agency for row in live)), tuple(dict.fromkeys(told))
-
-
+    .order_by(access.c.agency)
+)
 _SEEN = sa.select(documents, versions.c.made_at).outerjoin(
     versions, sa.and_(versions.c.document_id == documents.c.id, versions.c.version == documents.c.version)
 )
 
 
-def _view_of(row: Any, its_files: tuple[FileView, ...]) -> DocumentView:
+def _view_of(row: Any, its_files: tuple[FileView, ...], older: tuple[OlderVersion, ...] = ()) -> DocumentView:
     return DocumentView(
         id=row.id,
         kind=row.kind,
@@ -269,6 +385,7 @@ def _view_of(row: Any, its_files: tuple[FileView, ...]) -> DocumentView:
         received_at=row.received_at,
         made_at=row.made_at,
         files=its_files,
+        older=older,
     )
 
 

@@ -6,6 +6,8 @@ the render job until that is done, and in the files of the bucket.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 METADATA = sa.MetaData()
@@ -23,6 +25,109 @@ forms = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("audience_revision", sa.Integer, nullable=False),
     sa.Column("audience_form_revision", sa.Integer, nullable=False),  # the revision that the audience came with
+    sa.Column("audience_at", sa.BigInteger, nullable=False, server_default="0"),  # when intake last said so
+    sa.Column("content_at", sa.BigInteger, nullable=False, server_default="0"),  # when intake last sent the content
+    sa.Column("case_number", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column(
+        "persons", sa.Text, nullable=False, server_default="[]"
+    ),  # JSON list of ids in the order of the form, the subject first
+    sa.Column("support_meeting_only", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("provider", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column(
+        "summaries", sa.Integer, nullable=False, server_default="1"
+    ),  # 1: a summary is drawn for those who have one in the audience
+    sa.Index("forms_case", "case_number"),
+    sqlite_with_rowid=False,
+)
+
+# The newest audience of each form as intake published it. `access` is derived from it (closing.py).
+audience = sa.Table(
+    "audience",
+    METADATA,
+    sa.Column("form", sa.Text, primary_key=True),
+    sa.Column("agency", sa.Text, primary_key=True),
+    sa.Column("basis_kind", sa.Text, primary_key=True),
+    sa.Column("basis_ref", sa.Text, primary_key=True),
+    sa.Column("view", sa.Text, primary_key=True),
+    sa.Column("law", sa.Text, nullable=False),
+    sa.Column("members", sa.Text, nullable=False),  # JSON list; empty: all staff
+    sa.Column("until", sa.Text),
+    sa.Column("hidden", sa.Text, nullable=False),  # JSON list of persons
+    sa.Column("withheld", sa.Text, nullable=False),  # JSON list of <person>:<field>
+    sa.Index("audience_basis", "basis_ref"),
+    sqlite_with_rowid=False,
+)
+
+# What closes documents by itself, whatever an older audience says. Each is kept for good, so that what comes late stays closed.
+ended = sa.Table(
+    "ended",
+    METADATA,
+    sa.Column("basis_ref", sa.Text, primary_key=True),  # consent/<id>
+    sa.Column("agency", sa.Text, primary_key=True),  # "": for every agency
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("case_number", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),  # a later audience that names this basis was given anew
+    sa.Index("ended_case", "case_number"),
+    sa.Index("ended_at", "at"),
+    sqlite_with_rowid=False,
+)
+protections = sa.Table(
+    "protections",
+    METADATA,
+    sa.Column("case_number", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("withheld", sa.Text, nullable=False),  # JSON list of <person>:<field>
+    sa.Column("cleared", sa.Text, nullable=False),  # JSON: <person>:<field> → agencies
+    sqlite_with_rowid=False,
+)
+withdrawn = sa.Table(
+    "withdrawn",
+    METADATA,
+    sa.Column("form", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),  # withdrawn | misdirected
+    sa.Column("keep", sa.Text, nullable=False),  # JSON list of agencies that may read still
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+erased = sa.Table(
+    "erased",
+    METADATA,
+    sa.Column("form", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What is left of an erased document: that it was there. `chain`: of its last version; its key is gone.
+tombstones = sa.Table(
+    "tombstones",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("versions", sa.Integer, nullable=False),
+    sa.Column("chain", sa.LargeBinary),
+    sa.Column("erased_at", sa.BigInteger, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Access cut by hand (`tsunagi-documents block`), looked at on every read.
+blocks = sa.Table(
+    "blocks",
+    METADATA,
+    sa.Column("scope", sa.Text, primary_key=True),  # case | person | document
+    sa.Column("ref", sa.Text, primary_key=True),  # a case number, a person's or a document's id
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Small facts that must outlive a restart. `watermark`: consents are known up to then (UTC microseconds).
+facts = sa.Table(
+    "facts",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -41,7 +146,9 @@ documents = sa.Table(
     sa.Column("hidden", sa.Text, nullable=False),  # JSON list of persons
     sa.Column("withheld", sa.Text, nullable=False),  # JSON list of fields
     sa.Column("persons", sa.Text, nullable=False),  # JSON list of ids
-    sa.Column("planned", sa.Integer, nullable=False),  # 1: the newest audience lets somebody read it
+    sa.Column(
+        "planned", sa.Integer, nullable=False
+    ),  # 1: the newest audience has somebody for it, and it is of the newest form
     sa.Column("state", sa.Text, nullable=False),  # pending | stored | failed
     sa.Column("code", sa.Text, nullable=False),  # why it failed
     sa.Column("version", sa.Integer, nullable=False),  # of the newest form revision; not there before `stored`
@@ -60,7 +167,8 @@ documents = sa.Table(
     sa.Index("documents_case", "case_number", "received_at", "id"),
 )
 
-# One row per agency, member and basis. A read is allowed by any row that is live on its day.
+# One row per agency, member and basis, derived from the audience, from what closes, and from the documents there are. A read
+# is allowed by any row that is live on its day.
 access = sa.Table(
     "access",
     METADATA,
@@ -121,3 +229,69 @@ openings = sa.Table(
     sa.Column("opened_at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+
+class FormRow(NamedTuple):
+    """A row of `forms`."""
+
+    form: str
+    revision: int
+    audience_revision: int
+    audience_form_revision: int
+    audience_at: int
+    content_at: int
+    case_number: str
+    persons: str
+    support_meeting_only: int
+    provider: str
+    summaries: int
+
+
+class DocumentRow(NamedTuple):
+    """A row of `documents`."""
+
+    id: str
+    form: str
+    form_revision: int
+    kind: str
+    view: str
+    title: str
+    number: str
+    case_number: str
+    recipient: str
+    hidden: str
+    withheld: str
+    persons: str
+    planned: int
+    state: str
+    code: str
+    version: int
+    support_meeting_only: int
+    urgency: str
+    reply_by: str | None
+    received_at: int
+    retention_class: str
+    completed_on: str | None
+    legal_hold: int
+    revision: int
+    chain_key: bytes | None
+
+
+class AccessRow(NamedTuple):
+    """A row of `access`. The first five are its key, so that rows sort without comparing the others."""
+
+    document_id: str
+    agency: str
+    member: str
+    basis_kind: str
+    basis_ref: str
+    view: str
+    until: str | None
+    revision: int
+    state: str
+    code: str
+    received_at: int
+
+
+for _row, _table in ((FormRow, forms), (DocumentRow, documents), (AccessRow, access)):
+    assert _row._fields == tuple(_table.columns.keys()), _table.name

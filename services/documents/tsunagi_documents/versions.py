@@ -3,7 +3,6 @@ chain that proves it."""
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -17,26 +16,18 @@ import sqlalchemy as sa
 import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
+from tsunagi_documents.closing import Doors
 from tsunagi_documents.engine import Engine, RenderFailed
-from tsunagi_documents.kinds import KINDS
+from tsunagi_documents.kinds import KINDS, row_of
 from tsunagi_documents.objects import Bucket, BucketUnavailable, ObjectDamaged, ObjectMissing, Stored
 from tsunagi_documents.pdf import ConversionFailed, Converter
-from tsunagi_documents.reading import agencies_that_read
+from tsunagi_documents.reading import readers_of
 from tsunagi_documents.sheets import sheet_context, sheet_marks
 from tsunagi_documents.tables import FAILED, PENDING, STORED, documents, files, versions
 from tsunagi_shared import clock, jobs
 from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.envelope import Envelope
-from tsunagi_shared.contracts.events import (
-    DOCUMENT_CREATED,
-    DOCUMENT_FAILED,
-    FILE_ADDED,
-    DocumentCreated,
-    DocumentFailed,
-    FileAdded,
-    ReferralSubmitted,
-    StoredFile,
-)
+from tsunagi_shared.contracts.events import EVENTS, REFERRAL_SUBMITTED, StoredFile
 from tsunagi_shared.database import Database, Statement, insert_of
 from tsunagi_shared.jobs import Effect, Job, JobKind, Reject, Retry
 from tsunagi_shared.runtime import Runtime
@@ -58,12 +49,6 @@ _KEEP_FILE = Statement(
         set_={name: sa.bindparam(name) for name in ("state", "code", "key", "sha256", "bytes", "made_at")},
     )
 )
-_NEXT_REVISION = Statement(
-    documents.update()
-    .where(documents.c.id == sa.bindparam("document_id"))
-    .values(revision=documents.c.revision + 1)
-    .returning(documents.c.revision)
-)
 _SETTLE = Statement(
     documents.update()
     .where(documents.c.id == sa.bindparam("document_id"))
@@ -78,6 +63,7 @@ class RenderOrder(msgspec.Struct, frozen=True):
     version: int
     traceparent: str
     event: msgspec.Raw
+    type: str = REFERRAL_SUBMITTED
 
 
 class PdfOrder(msgspec.Struct, frozen=True):
@@ -103,16 +89,9 @@ def chain_value(key: bytes, previous: bytes, proof: Proof) -> bytes:
     return hmac.digest(key, msgspec.msgpack.encode((previous, proof)), "sha256")
 
 
-def next_revision(connection: Connection, document_id: str) -> int:
-    """The revision of the next event about this document; counted in the caller's transaction."""
-    row = _NEXT_REVISION.first(connection, document_id=document_id)
-    assert row is not None
-    return int(row[0])
-
-
 def ask_for_word(connection: Connection, document_id: str, version: int, event: Envelope) -> None:
     """A render job. One that waits or runs already stays as it is."""
-    order = RenderOrder(document_id, version, event.traceparent, event.data)
+    order = RenderOrder(document_id, version, event.traceparent, event.data, event.type)
     jobs.add(connection, RENDER, f"{document_id}/{version}", msgspec.json.encode(order))
 
 
@@ -123,9 +102,10 @@ def ask_for_pdf(connection: Connection, document_id: str, version: int) -> None:
 
 
 def packaged_templates() -> dict[str, bytes]:
-    """The Word template of each kind, as it lies in the package."""
+    """The Word templates by their name, as they lie in the package."""
     folder = Path(__file__).parent / "word"
-    return {kind: (folder / f"{kind}.docx").read_bytes() for kind in {row.kind for row in KINDS}}
+    names = {row.template_name for row in KINDS if not row.attached}
+    return {name: (folder / f"{name}.docx").read_bytes() for name in names}
 
 
 def _keep_file(
@@ -158,6 +138,7 @@ class Making:
     def __init__(
         self,
         runtime: Runtime,
+        doors: Doors,
         bucket: Bucket,
         engine: Engine,
         converter: Converter,
@@ -166,9 +147,8 @@ class Making:
         with_pdf: bool,
     ) -> None:
         self._database: Database = runtime.database
-        self._outbox = runtime.outbox
         self._profile = runtime.profile
-        self._address = runtime.settings.public_url.rstrip("/")
+        self._announcer = doors.announcer
         self._bucket = bucket
         self._engine = engine
         self._converter = converter
@@ -192,11 +172,14 @@ class Making:
         document = await self._database.read(partial(_wanted, order))
         if document is None:
             return _nothing
-        event = msgspec.json.decode(order.event, type=ReferralSubmitted)
-        template = self._templates[document.kind]
-        context = sheet_context(event, document.kind, View(document.view))
+        view = View(document.view)
+        data: Any = msgspec.json.decode(order.event, type=EVENTS[order.type].data)
+        template = self._templates[row_of(order.type, document.kind, view).template_name]
+        hidden, withheld = (msgspec.json.decode(text, type=list[str]) for text in (document.hidden, document.withheld))
+        only = bool(document.support_meeting_only)
+        context = sheet_context(data, document.kind, view, hidden, withheld, only)
         try:
-            word = await self._engine.render(template, context, marks=sheet_marks(event), title=document.title)
+            word = await self._engine.render(template, context, marks=sheet_marks(only), title=document.title)
         except RenderFailed as error:
             raise _again_or_not(job, error.code, error.code in ("render-timeout", "render-crashed")) from None
         stored = await self._store(document, order.version, WORD_FORMAT, word)
@@ -222,13 +205,13 @@ class Making:
         document = _wanted(order, connection)
         if document is None:  # a newer revision came in the meantime; the object is an orphan now
             return
-        before = (
-            sa.select(versions.c.chain)
+        before = connection.execute(
+            sa.select(versions.c.version, versions.c.chain)
             .where(versions.c.document_id == order.document_id)
             .order_by(versions.c.version.desc())
             .limit(1)
-        )
-        previous: bytes = connection.execute(before).scalar() or b""
+        ).first()
+        previous: bytes = before.chain if before else b""
         key = document.chain_key or secrets.token_bytes(KEY_BYTES)
         _INSERT_VERSION.run(
             connection,
@@ -243,30 +226,19 @@ class Making:
         )
         _keep_file(connection, order.document_id, order.version, WORD_FORMAT, state=STORED, stored=stored)
         _SETTLE.run(connection, document_id=order.document_id, state=STORED, code="", chain_key=key)
-        self._tell_created(connection, document, order, stored)
+        if before is not None:
+            self._announcer.superseded(connection, document, before.version, order.version)
+        self._announcer.created(
+            connection,
+            document,
+            order.version,
+            StoredFile(WORD_FORMAT, stored.sha256, stored.bytes),
+            readers_of(connection, self._profile, document.id, clock.today()),
+            pdf_expected=self._with_pdf,
+            traceparent=order.traceparent,
+        )
         if self._with_pdf:
             ask_for_pdf(connection, order.document_id, order.version)
-
-    def _tell_created(self, connection: Connection, document: Any, order: RenderOrder, stored: Stored) -> None:
-        readers, told = agencies_that_read(connection, self._profile, document.id, clock.today())
-        created = DocumentCreated(
-            document_id=document.id,
-            version=order.version,
-            kind=document.kind,
-            view=View(document.view),
-            title=document.title,
-            case_number=document.case_number,
-            form=document.form,
-            word=StoredFile(WORD_FORMAT, stored.sha256, stored.bytes),
-            page=f"{self._address}/documents/{document.id}/current",
-            tell=told,
-            readers=readers,
-            urgency=document.urgency,
-            reply_by=dt.date.fromisoformat(document.reply_by) if document.reply_by else None,
-            support_meeting_only=bool(document.support_meeting_only),
-            pdf_expected=self._with_pdf,
-        )
-        self._publish(connection, DOCUMENT_CREATED, created, document.id, order.traceparent)
 
     def render_failed(self, connection: Connection, job: Job, code: str) -> None:
         """The visible end: the document's state, and an event for the case page."""
@@ -275,7 +247,7 @@ class Making:
         if document is None:
             return
         _SETTLE.run(connection, document_id=order.document_id, state=FAILED, code=code, chain_key=document.chain_key)
-        self._tell_failed(connection, document, order.version, code, WORD_FORMAT)
+        self._announcer.failed(connection, document, order.version, code, WORD_FORMAT)
 
     # PDF ---------------------------------------------------------------------------------------------------------------
 
@@ -302,13 +274,7 @@ class Making:
         if document is None:
             return
         _keep_file(connection, order.document_id, order.version, PDF_FORMAT, state=STORED, stored=stored)
-        added = FileAdded(
-            document_id=order.document_id,
-            version=order.version,
-            case_number=document.case_number,
-            file=StoredFile(PDF_FORMAT, stored.sha256, stored.bytes),
-        )
-        self._publish(connection, FILE_ADDED, added, order.document_id)
+        self._announcer.file_added(connection, document, order.version, PDF_FORMAT, stored)
 
     def pdf_failed(self, connection: Connection, job: Job, code: str) -> None:
         """The visible end of a PDF; the Word file stays readable."""
@@ -317,33 +283,7 @@ class Making:
         if document is None:
             return
         _keep_file(connection, order.document_id, order.version, PDF_FORMAT, state=FAILED, code=code)
-        self._tell_failed(connection, document, order.version, code, PDF_FORMAT)
-
-    def _tell_failed(self, connection: Connection, document: Any, version: int, code: str, file_format: str) -> None:
-        failed = DocumentFailed(
-            document_id=document.id,
-            version=version,
-            kind=document.kind,
-            view=View(document.view),
-            title=document.title,
-            case_number=document.case_number,
-            form=document.form,
-            code=code,
-            format=file_format,
-        )
-        self._publish(connection, DOCUMENT_FAILED, failed, document.id)
-
-    def _publish(
-        self, connection: Connection, event_type: str, data: msgspec.Struct, document_id: str, traceparent: str = ""
-    ) -> None:
-        self._outbox.add(
-            connection,
-            event_type,
-            data,
-            aggregate=f"document/{document_id}",
-            revision=next_revision(connection, document_id),
-            traceparent=traceparent,
-        )
+        self._announcer.failed(connection, document, order.version, code, PDF_FORMAT)
 
 
 def _nothing(_: Connection) -> None:

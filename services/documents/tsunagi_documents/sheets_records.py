@@ -1,0 +1,314 @@
+"""What the sheets drawn from the other forms show: reply, consent, pledge, assessment, evaluation."""
+
+from __future__ import annotations
+
+from tsunagi_documents.engine import Context
+from tsunagi_documents.sheets_withholding import (
+    ADDRESS,
+    ADDRESS_LIKE,
+    PHONE,
+    PHONE_LIKE,
+    Cut,
+    Patterns,
+    name_patterns,
+    scrub,
+)
+from tsunagi_documents.sheets_wording import (
+    WITHHELD,
+    choices,
+    day,
+    day_of,
+    flag,
+    grid,
+    local_rows,
+    meeting_notice,
+    moment,
+    names_of,
+)
+from tsunagi_shared.contracts.audience import BasisKind
+from tsunagi_shared.contracts.events import (
+    AssessmentSubmitted,
+    ConsentGiven,
+    EvaluationSubmitted,
+    PledgeGiven,
+    ReferralAnswered,
+)
+from tsunagi_shared.contracts.intake_events import FormRecorded
+from tsunagi_shared.forms.answers import ReplyDecision
+from tsunagi_shared.forms.assessment import ISSUES, Issue, Screening, Stage
+from tsunagi_shared.forms.consent import ConsentMeeting, ConsentScope, Signer
+from tsunagi_shared.forms.evaluation import Change, EvaluationOutcome
+from tsunagi_shared.forms.pledge import PledgeMethod
+from tsunagi_shared.forms.referral import ConsentMethod, ConsentStatus, FindingRoute, Urgency
+
+ISSUE_COLUMNS = CHANGE_COLUMNS = 3
+
+# What a consented agency does not need of an assessment: the sources and the particulars behind its summary.
+ASSESSMENT_SUMMARY_WITHHOLDS = (
+    "route_choices",
+    "visitor",
+    "household",
+    "housing",
+    "health",
+    "income",
+    "work",
+    "community",
+    "involved",
+    "risk",
+    "handed_over_to",
+)
+# Names and numbers of offices and of what they do are not searched for names, addresses and telephones of persons.
+_OFFICIAL = frozenset(
+    {
+        "municipality_name",
+        "number",
+        "case_number",
+        "referral_number",
+        "received_at",
+        "received_on",
+        "agency_name",
+        "staff_name",
+        "provider_name",
+        "withdrawal_desks",
+        "addressee",
+        "contact_phone",
+        "lead_agency",
+        "agencies",
+        "excluded_agencies",
+        "list_names",
+        "shared_with",
+        "handed_over_to",
+        "subtitle",
+        "author",
+    }
+)
+
+
+def assessment_context(event: AssessmentSubmitted, cut: Cut, support_meeting_only: bool) -> Context:
+    """インテーク・アセスメントシート, full or summary."""
+    form = event.form
+    context: Context = {
+        **_heading(event, support_meeting_only),
+        "subtitle": _assessment_subtitle(cut),
+        "stage": form.stage.label,
+        "stage_choices": choices(Stage, form.stage),
+        "person_name": _subject_name(event, cut),
+        "received_on": day(form.received_on),
+        "route_choices": choices(FindingRoute, form.route, per_line=1),
+        "visitor": form.visitor,
+        "household": form.household,
+        "housing": form.housing,
+        "health": form.health,
+        "income": form.income,
+        "work": form.work,
+        "community": form.community,
+        "involved": form.involved,
+        "wishes": form.wishes,
+        "strengths": form.strengths,
+        **_issues(event, shows_household=not cut.hidden),
+        "urgency_choices": choices(Urgency, form.urgency),
+        "risk": form.risk,
+        "summary": form.summary,
+        "direction": form.direction,
+        "screening_choices": choices(Screening, form.screening, per_line=3),
+        "handed_over_to": names_of(form.handed_over_to, event.agency_names),
+        "author": form.author,
+        "local": local_rows(form.local, event.local_labels),
+    }
+    if cut.hidden:  # one text for the whole household: it cannot be cut person by person
+        context.update(household=WITHHELD, visitor=WITHHELD)
+    if cut.withholds(ADDRESS, event.persons, event.persons):
+        context.update(housing=WITHHELD, community=WITHHELD)
+    _take_out(context, event, cut)
+    if cut.summary:
+        context.update(dict.fromkeys(ASSESSMENT_SUMMARY_WITHHOLDS, WITHHELD))
+        context["local"] = [{"label": row["label"], "value": WITHHELD} for row in context["local"]]
+    return context
+
+
+def _assessment_subtitle(cut: Cut) -> str:
+    if cut.summary:
+        return "概要版（「（非開示）」の項目は、支援に関わる機関にはお示ししていません）"
+    return "重層的支援体制整備事業　多機関協働"
+
+
+def _issues(event: AssessmentSubmitted, *, shows_household: bool) -> Context:
+    """Every issue with a box for the person and one for the household; ◎ the main one, where it is shown."""
+    form, labels = event.form, _issue_labels(event)
+    cells = []
+    for code, label in labels.items():
+        person = "☑" if code in form.issues else "☐"
+        household = ("☑" if code in form.household_issues else "☐") if shows_household else "－"
+        if code == form.main_issue and code in form.issues:
+            person = "◎"
+        elif code == form.main_issue and shows_household:
+            household = "◎"
+        cells.append(f"{person} {household} {label}")
+    # Where the household's issues may not be shown, neither may it show that the main one is theirs
+    main_shown = shows_household or form.main_issue in form.issues
+    return {
+        "issue_rows": grid(cells, ISSUE_COLUMNS),
+        "main_issue": labels.get(form.main_issue, form.main_issue) if main_shown else WITHHELD,
+        "household_issues": "、".join(labels.get(code, code) for code in form.household_issues)
+        if shows_household
+        else WITHHELD,
+    }
+
+
+def _issue_labels(event: AssessmentSubmitted) -> dict[str, str]:
+    """The list as the municipality has it: `local_labels` names codes it adds or renames as `issues.<code>`."""
+    here = {
+        name.removeprefix(f"{ISSUES}."): label
+        for name, label in event.local_labels.items()
+        if name.startswith(f"{ISSUES}.")
+    }
+    own = {issue.value: here.get(issue.value, issue.label) for issue in Issue}
+    used = dict.fromkeys((*event.form.issues, *event.form.household_issues), "")
+    return own | {code: here.get(code, code) for code in (*here, *used) if code not in own}
+
+
+def reply_context(event: ReferralAnswered, cut: Cut, support_meeting_only: bool) -> Context:
+    """つなぎ回答: 受理 or 差戻し."""
+    form = event.form
+    context: Context = {
+        **_heading(event, support_meeting_only),
+        "referral_number": event.referral_number,
+        "addressee": _addressee(event),
+        "person_name": _subject_name(event, cut),
+        "decision_choices": choices(ReplyDecision, form.decision),
+        "reason": form.reason,
+        "lead_agency": event.agency_names.get(form.lead_agency, form.lead_agency),
+        "next_actions": form.next_actions,
+        "contact_phone": form.contact_phone,
+    }
+    _take_out(context, event, cut)
+    return context
+
+
+def _addressee(event: ReferralAnswered) -> str:
+    """The agency that wrote the referral: the other one on the basis of having written."""
+    for entry in event.audience:
+        if entry.basis.kind is BasisKind.ORIGIN and entry.agency != event.submitted_by.agency:
+            return event.agency_names.get(entry.agency, "つなぎ元機関")
+    return "つなぎ元機関"
+
+
+def consent_context(event: ConsentGiven, cut: Cut, support_meeting_only: bool) -> Context:
+    """個人情報共有同意書 of one person, with the agencies of the lists as they were on that day (別紙)."""
+    form = event.form
+    given = form.status is ConsentStatus.GIVEN
+    hidden = cut.hides(form.person, event.persons)
+    context: Context = {
+        **_heading(event, support_meeting_only),
+        "person_name": WITHHELD if hidden else event.person_names.get(form.person, ""),
+        "given": given,
+        "status_choices": choices(ConsentStatus, form.status, per_line=3),
+        "signer_choices": choices(Signer, form.signer),
+        "by_person": form.signer is Signer.PERSON,
+        "signer_name": form.signer_name,
+        "signer_relationship": form.signer_relationship,
+        "authority": form.authority,
+        "explained_by": form.explained_by,
+        "explained_on": day(form.explained_on),
+        "purpose": form.purpose,
+        "scope_choices": choices(ConsentScope, form.scope),
+        "agencies": names_of(form.agencies, event.agency_names),
+        "list_names": "\n".join(event.list_names or form.lists),
+        "shared_with": [event.agency_names.get(agency, agency) for agency in event.shared_with],
+        "excluded_agencies": names_of(form.excluded_agencies, event.agency_names),
+        "excluded_matters": form.excluded_matters,
+        "meeting_choices": choices(ConsentMeeting, form.meetings),
+        "until": day(form.until) or ("期限なし" if given else ""),
+        "covers_successor": form.covers_successor,
+        "successor_choices": flag(form.covers_successor, "共有してよい", "改めて同意を得るまで共有しない"),
+        "withdrawal_desks": "　又は　".join(dict.fromkeys((event.submitted_by.agency_name, event.provider_name))),
+        "given_on": day(form.given_on),
+        "method_choices": choices(ConsentMethod, form.method),
+        "oral": form.method is ConsentMethod.ORAL,
+        "heard_by": form.heard_by,
+        "oral_record": form.oral_record,
+        "evidence": form.evidence,
+        "note": form.note,
+        "local": local_rows(form.local, event.local_labels),
+    }
+    _take_out(context, event, cut)
+    return context
+
+
+def pledge_context(event: PledgeGiven, cut: Cut, support_meeting_only: bool) -> Context:
+    """守秘義務誓約書 of a member of a meeting body. It is about staff: there is nobody to hide."""
+    form = event.form
+    return {
+        **_heading(event, support_meeting_only),
+        "member_agency": event.agency_names.get(form.agency, form.agency),
+        "member_title": form.title,
+        "member_name": form.name,
+        "body_name": event.body_name or form.body,
+        "given_on": day(form.given_on),
+        "method_choices": choices(PledgeMethod, form.method),
+        "law_text": event.law_text,
+        "local": local_rows(form.local, event.local_labels),
+    }
+
+
+def evaluation_context(event: EvaluationSubmitted, cut: Cut, support_meeting_only: bool) -> Context:
+    """評価シート. The outcome on it is a proposal until a meeting has decided."""
+    form = event.form
+    changes = [f"{'☑' if change in form.changes else '☐'} {change.label}" for change in Change]
+    context: Context = {
+        **_heading(event, support_meeting_only),
+        "person_name": _subject_name(event, cut),
+        "evaluated_on": day(form.evaluated_on),
+        "plan": form.plan,
+        "achievement": form.achievement,
+        "change_rows": grid(changes, CHANGE_COLUMNS),
+        "changes_note": form.changes_note,
+        "remaining": form.remaining,
+        "wishes": form.wishes,
+        "outcome_choices": choices(EvaluationOutcome, form.outcome),
+        "reason": form.reason,
+        "follow_up_choices": flag(form.follow_up, "必要", "不要"),
+        "follow_up_method": form.follow_up_method,
+        "lead_agency": event.agency_names.get(form.lead_agency, form.lead_agency),
+        "local": local_rows(form.local, event.local_labels),
+    }
+    _take_out(context, event, cut)
+    return context
+
+
+def _heading(event: FormRecorded, support_meeting_only: bool) -> Context:
+    return {
+        **meeting_notice(support_meeting_only),
+        "municipality_name": event.municipality_name,
+        "number": event.number,
+        "case_number": event.case_number,
+        "revision": event.revision,
+        "received_at": moment(event.received_at),
+        "received_on": day_of(event.received_at),
+        "agency_name": event.submitted_by.agency_name,
+        "staff_name": event.submitted_by.name,
+        "provider_name": event.provider_name,
+    }
+
+
+def _subject_name(event: FormRecorded, cut: Cut) -> str:
+    if not event.persons:
+        return ""
+    subject = event.persons[0]
+    return WITHHELD if subject in cut.hidden else event.person_names.get(subject, "")
+
+
+def _take_out(context: Context, event: FormRecorded, cut: Cut) -> None:
+    """Take hidden persons' names out of every text. Of what protection withholds such a form holds no field to compare
+    with, so whatever looks like an address or a way to call somebody goes."""
+    names = {person: name for person, name in event.person_names.items() if name}
+    hidden = [name for person, name in names.items() if cut.hides(person, event.persons)]
+    subject = {names[person] for person in event.persons[:1] if person in names and person not in cut.hidden}
+    shown = subject | {name for person, name in names.items() if not cut.hides(person, event.persons)}
+    scrub(context, name_patterns(hidden, shown), but=_OFFICIAL | {"person_name"})
+    patterns: Patterns = ()
+    if cut.withholds(PHONE, event.persons, event.persons):
+        patterns += PHONE_LIKE
+    if cut.withholds(ADDRESS, event.persons, event.persons):
+        patterns += ADDRESS_LIKE
+    scrub(context, patterns, but=_OFFICIAL)

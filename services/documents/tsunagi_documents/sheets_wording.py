@@ -1,0 +1,90 @@
+"""How values are written on paper: boxes for choices, Japanese dates, texts cut short, and the words every sheet uses."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from zoneinfo import ZoneInfo
+
+import regex  # type: ignore[import-untyped]
+
+from tsunagi_documents.engine import Context
+from tsunagi_shared.forms.fields import CodeList
+from tsunagi_shared.forms.japanese import age_on, format_wareki
+
+WITHHELD = "（非開示）"
+NONE_WRITTEN = "記載なし"
+HANDLE_WITH_CARE = "取扱注意"
+SUPPORT_MEETING_ONLY = "支援会議限り"
+SUPPORT_MEETING_NOTICE = "支援会議限り：支援会議の構成員以外の人に見せたり、写しを渡したりしないでください。"
+BRIEF_GRAPHEMES = 200
+JAPAN = ZoneInfo("Asia/Tokyo")
+
+
+def choices(code_list: type[CodeList], chosen: CodeList | Collection[CodeList] | None, *, per_line: int = 8) -> str:
+    """Every choice of a code list with its box, `per_line` to a line."""
+    ticked = {chosen} if chosen is None or isinstance(chosen, CodeList) else set(chosen)
+    boxes = [f"{'☑' if member in ticked else '☐'} {member.label}" for member in code_list]
+    lines = (boxes[start : start + per_line] for start in range(0, len(boxes), per_line))
+    return "\n".join("\u3000".join(line) for line in lines)
+
+
+def grid(cells: list[str], columns: int) -> list[list[str]]:
+    """The cells row by row, the last row filled up with empty ones."""
+    filled = cells + [""] * (-len(cells) % columns)
+    return [filled[start : start + columns] for start in range(0, len(filled), columns)]
+
+
+def flag(value: bool, yes: str, no: str) -> str:
+    """Two boxes, one of them ticked."""
+    return f"{'☑' if value else '☐'} {yes}\u3000{'☐' if value else '☑'} {no}"
+
+
+def day(value: dt.date | None) -> str:
+    """令和8年11月23日; None gives nothing."""
+    return format_wareki(value) if value else ""
+
+
+def moment(value: dt.datetime) -> str:
+    """令和8年11月23日 10時32分 in Japan."""
+    local = value.astimezone(JAPAN)
+    return f"{format_wareki(local.date())} {local.hour}時{local.minute:02d}分"
+
+
+def day_of(value: dt.datetime) -> str:
+    """The Japanese day of a moment."""
+    return format_wareki(value.astimezone(JAPAN).date())
+
+
+def birth(birth_date: dt.date | None, on: dt.date) -> str:
+    """昭和30年4月1日（71歳）, the age as of that day."""
+    return f"{format_wareki(birth_date)}（{age_on(birth_date, on)}歳）" if birth_date else ""
+
+
+def local_rows(local: Mapping[str, str], labels: Mapping[str, str]) -> list[dict[str, str]]:
+    """The municipality's own fields."""
+    return [{"label": labels.get(name, name), "value": value} for name, value in local.items()]
+
+
+def names_of(agencies: Collection[str], names: Mapping[str, str]) -> str:
+    """The agencies by name, one that is not known by its id."""
+    return "、".join(names.get(agency, agency) for agency in agencies)
+
+
+def meeting_notice(support_meeting_only: bool) -> Context:
+    """The sentence that a 支援会議限り sheet carries besides the engine's mark."""
+    return {
+        "support_meeting_only": support_meeting_only,
+        "notice": SUPPORT_MEETING_NOTICE if support_meeting_only else "",
+    }
+
+
+def brief(text: str) -> str:
+    """The beginning of a long text; a character is never cut from its variation selector."""
+    graphemes = regex.findall(r"\X", text)
+    if len(graphemes) <= BRIEF_GRAPHEMES:
+        return text
+    return (
+        "".join(graphemes[:BRIEF_GRAPHEMES]).rstrip()
+        + "…\n（以下は省略しています。詳しくは作成した機関にお問い合わせください。）"
+    )
