@@ -31,8 +31,14 @@ from tsunagi_shared.contracts.envelope import Envelope, decode, encode, source_o
 from tsunagi_shared.contracts.events import (
     DOCUMENT_CREATED,
     DOCUMENT_OPENED,
+    DOCUMENT_SHARED,
+    DOCUMENT_SUPERSEDED,
+    DOCUMENT_WITHDRAWN,
     DocumentCreated,
     DocumentOpened,
+    DocumentShared,
+    DocumentSuperseded,
+    DocumentWithdrawn,
     StoredFile,
 )
 from tsunagi_shared.contracts.streams import stream_of
@@ -133,7 +139,12 @@ def close(runtime: Runtime) -> None:
 
 def created(document: str = "document-1", version: int = 1, revision: int = 1, **changes: Any) -> bytes:
     """A `documents.document.created` event as it comes from the bus; a new event id each time."""
-    values: dict[str, Any] = {
+    values = {**_described(document, version), "word": StoredFile("docx", "0" * 64, 1234), **changes}
+    return _event(DOCUMENT_CREATED, DocumentCreated(**values), f"document/{document}", revision)
+
+
+def _described(document: str, version: int) -> dict[str, Any]:
+    return {
         "document_id": document,
         "version": version,
         "kind": "referral_sheet",
@@ -141,13 +152,38 @@ def created(document: str = "document-1", version: int = 1, revision: int = 1, *
         "title": "共通様式（つなぎシート）概要版",
         "case_number": "C2026-00012",
         "form": "referral/1",
-        "word": StoredFile("docx", "0" * 64, 1234),
         "page": f"https://documents.example.jp/documents/{document}/current",
         "tell": ("long-term-care", "sample-care"),
         "urgency": "normal",
         "reply_by": dt.date(2026, 4, 20),
     }
-    return _event(DOCUMENT_CREATED, DocumentCreated(**{**values, **changes}), f"document/{document}", revision)
+
+
+def shared(document: str, revision: int, *tell: str, version: int = 1) -> bytes:
+    """A `documents.document.shared` event: further agencies may read it."""
+    data = DocumentShared(**{**_described(document, version), "tell": tell})
+    return _event(DOCUMENT_SHARED, data, f"document/{document}", revision)
+
+
+def withdrawn(document: str, revision: int, *agencies: str, version: int = 1) -> bytes:
+    """A `documents.document.withdrawn` event, so many minutes after the announcement as its revision says."""
+    data = DocumentWithdrawn(
+        document_id=document,
+        version=version,
+        case_number="C2026-00012",
+        agencies=agencies,
+        code="consent_withdrawn",
+        at=ANNOUNCED + dt.timedelta(minutes=revision),
+    )
+    return _event(DOCUMENT_WITHDRAWN, data, f"document/{document}", revision)
+
+
+def superseded(document: str, revision: int, version: int = 1) -> bytes:
+    """A `documents.document.superseded` event: the next version took this one's place."""
+    data = DocumentSuperseded(
+        document_id=document, version=version, by_version=version + 1, case_number="C2026-00012", at=ANNOUNCED
+    )
+    return _event(DOCUMENT_SUPERSEDED, data, f"document/{document}", revision)
 
 
 def opened(document: str, agency: str, name: str, minute: int, version: int = 1) -> bytes:

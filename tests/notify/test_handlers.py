@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from tests.notify.notify_service import Rows, build, close, created, events_of, opened, receipts_of, rows_of, tell
 from tsunagi_notify.tables import METADATA
 from tsunagi_shared import clock
-from tsunagi_shared.contracts.events import DELIVERY_FAILED, DELIVERY_SENT, DocumentCreated
+from tsunagi_shared.contracts.events import (
+    DELIVERY_FAILED,
+    DELIVERY_SENT,
+    DocumentCreated,
+    DocumentShared,
+    DocumentSuperseded,
+    DocumentWithdrawn,
+)
+from tsunagi_shared.contracts.profile import Contacts
 from tsunagi_shared.jobs import jobs
 from tsunagi_shared.runtime import Runtime
 
@@ -59,7 +67,7 @@ async def test_every_agency_is_told_in_its_inbox_and_by_mail(runtime: Runtime) -
 async def test_agency_without_addresses_has_the_inbox_alone(runtime: Runtime) -> None:
     """No address in contacts.toml: no mail row, nothing waiting."""
     directory = runtime.parts.own.directory
-    directory._contacts = {}
+    directory._contacts = Contacts(version="")
     await tell(runtime, created())
     assert {row["channel"] for row in await rows_of(runtime)} == {"inbox"}
 
@@ -167,8 +175,10 @@ async def test_migrations_make_the_tables_as_declared(runtime: Runtime) -> None:
         assert shape(connection) == wanted
 
 
-def test_event_of_a_document_has_no_place_for_a_form() -> None:
+@pytest.mark.parametrize("data", [DocumentCreated, DocumentShared, DocumentWithdrawn, DocumentSuperseded])
+def test_event_of_a_document_has_no_place_for_a_form(data: type[msgspec.Struct]) -> None:
     """What notify is told holds no field that a resident's form fills."""
     allowed = {"document_id", "version", "kind", "view", "title", "case_number", "form", "word", "page", "tell"}
     allowed |= {"urgency", "reply_by", "support_meeting_only", "pdf_expected", "readers"}
-    assert {field.name for field in msgspec.structs.fields(DocumentCreated)} <= allowed
+    allowed |= {"agencies", "code", "at", "by_version"}
+    assert {field.name for field in msgspec.structs.fields(data)} <= allowed

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from tsunagi_notify.channels.email import NO_ADDRESS, SIGN_IN_REFUSED, SOME_REFUSED, UNREACHABLE, urgency_label
 from tsunagi_notify.channels.inbox import MOST_COUNTED, Cursor, Message, before
-from tsunagi_notify.deliveries import EMAIL_JOB, Channel, Delivery, State
+from tsunagi_notify.deliveries import ACCESS_ENDED, EMAIL_JOB, SUPERSEDED, Channel, Delivery, State
 from tsunagi_notify.directory import CONTRACT_ENDED, UNKNOWN_AGENCY, Directory
 from tsunagi_notify.receipts import Misdelivery
 from tsunagi_notify.tables import deliveries
@@ -22,6 +22,8 @@ from tsunagi_shared.web.pages import Link
 _REASONS = {
     UNKNOWN_AGENCY: "市町村プロファイルにない機関です。プロファイルに加えてから送り直してください。",
     CONTRACT_ENDED: "委託の契約が終わっている機関です。",
+    ACCESS_ENDED: "閲覧の期間が終わったため、取りやめました。",
+    SUPERSEDED: "新しい版ができたため、送るのをやめました。",
     NO_ADDRESS: "メールアドレスが登録されていません。",
     SOME_REFUSED: "一部のメールアドレスが受け付けられませんでした。登録を確かめてください。",
     UNREACHABLE: "メールサーバーにつながりません。",
@@ -47,6 +49,7 @@ class Receiving(CodeList):
     OPENED = "opened", "開封済み"
     ACKNOWLEDGED = "acknowledged", "受領済み"
     MISDELIVERED = "misdelivered", "担当外の連絡済み"
+    ENDED = "ended", "閲覧の期間が終わりました"
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reply_by: dt.date | None
     support_meeting_only: bool
     announced_at: dt.datetime
-    document: str  # the address that opens it; empty when what documents sent is no web address
+    document: str  # the address that opens it; empty when it has ended, or what documents sent is no web address
     state: Receiving
     opened_at: dt.datetime | None
     opened_by: str
@@ -72,6 +75,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     misdelivered_at: dt.datetime | None
     misdelivered_by: str
     misdelivered_code: str
+    ended_at: dt.datetime | None  # when the agency lost access; None while it may read
+    superseded: bool  # there is a newer version
 
     @property
     def link(self) -> Link:
@@ -93,7 +98,9 @@ def _moment(microseconds: int | None) -> dt.datetime | None:
 def notice_of(message: Message) -> Notice:
     """A message of the inbox as people see it."""
     delivery, receipt = message.delivery, message.receipt
-    if receipt.misdelivered_at is not None:
+    if delivery.ended:
+        state = Receiving.ENDED
+    elif receipt.misdelivered_at is not None:
         state = Receiving.MISDELIVERED
     elif receipt.acknowledged_at is not None:
         state = Receiving.ACKNOWLEDGED
@@ -111,7 +118,7 @@ def notice_of(message: Message) -> Notice:
         reply_by=delivery.reply_by_date,
         support_meeting_only=bool(delivery.support_meeting_only),
         announced_at=clock.moment_of(delivery.announced_at),
-        document=delivery.page if delivery.page.startswith(("https://", "http://")) else "",
+        document=delivery.page if delivery.page.startswith(("https://", "http://")) and not delivery.ended else "",
         state=state,
         opened_at=_moment(receipt.opened_at),
         opened_by=receipt.opened_name,
@@ -120,6 +127,8 @@ def notice_of(message: Message) -> Notice:
         misdelivered_at=_moment(receipt.misdelivered_at),
         misdelivered_by=receipt.misdelivered_name,
         misdelivered_code=receipt.misdelivered_code,
+        ended_at=_moment(delivery.withdrawn_at),
+        superseded=bool(delivery.superseded),
     )
 
 
@@ -129,6 +138,7 @@ class Notices(msgspec.Struct, frozen=True):
     items: tuple[Notice, ...]
     next: str | None
     open: int  # how many wait for an answer, counted up to 1,000
+    ended: tuple[Notice, ...] = ()  # what the agency lost access to in the last 30 days, the last first, at most 20
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

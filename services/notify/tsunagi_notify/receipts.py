@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_notify.deliveries import Channel, Delivery, find
+from tsunagi_notify.deliveries import ACCESS_ENDED, Channel, Delivery, delivery_id, find
 from tsunagi_notify.directory import Directory
 from tsunagi_notify.tables import deliveries, receipts
 from tsunagi_shared import audit, clock
@@ -123,12 +123,19 @@ def note_opening(connection: Connection, _event: Envelope, data: DocumentOpened)
 def own_delivery(
     connection: Connection, directory: Directory, principal: Principal, wanted: str, day: dt.date
 ) -> Delivery | None:
-    """The delivery when it is to the caller's agency, whose contract is live on that day, and the caller's post has to do
-    with cases; else None."""
+    """The delivery when it is to the caller's agency, the contract under which the caller acts for it is live on that day,
+    and the caller's post has to do with cases; else None."""
     delivery = find(connection, wanted) if principal.reads_cases else None
-    if delivery is None or delivery.agency != principal.agency or directory.refusal(principal.agency, day):
+    if delivery is None or delivery.agency != principal.agency or directory.turns_away(principal, day):
         return None
     return delivery
+
+
+def message_row(connection: Connection, delivery: Delivery) -> Delivery:
+    """The inbox's row of what a delivery on any channel is about: every channel leads to the same page."""
+    row = find(connection, delivery_id(delivery.document_id, delivery.version, delivery.agency, Channel.INBOX.value))
+    assert row is not None, "the inbox's row is written with every other"
+    return row
 
 
 class Receipts:
@@ -139,8 +146,8 @@ class Receipts:
         self._directory = directory
 
     def acknowledge(self, connection: Connection, principal: Principal, wanted: str) -> Answer | Refusal:
-        """Received. Said again it changes nothing; after a misdelivery it is refused. A refusal is given back, not raised,
-        so that its line in the audit stays."""
+        """Received. Said again it changes nothing; after a misdelivery, and when the agency may no longer read the document,
+        it is refused. A refusal is given back, not raised, so that its line in the audit stays."""
         action = "delivery.acknowledge"
         delivery = own_delivery(connection, self._directory, principal, wanted, clock.today())
         if delivery is None:
@@ -150,6 +157,8 @@ class Receipts:
             return Answer(receipt, first=False)
         if receipt.misdelivered_at is not None:
             return _refuse(connection, principal, action, wanted, _already_misdelivered())
+        if message_row(connection, delivery).ended:
+            return _refuse(connection, principal, action, wanted, _access_ended())
         moment = clock.now_us()
         receipt = msgspec.structs.replace(
             receipt,
@@ -175,7 +184,7 @@ class Receipts:
         self, connection: Connection, principal: Principal, wanted: str, code: Misdelivery
     ) -> Answer | Refusal:
         """It should not have come to us; also after "received", because people may notice later. Said again it changes
-        nothing, and the first code stays."""
+        nothing, and the first code stays. Refused when the agency may no longer read the document."""
         action = "delivery.misdeliver"
         delivery = own_delivery(connection, self._directory, principal, wanted, clock.today())
         if delivery is None:
@@ -183,6 +192,8 @@ class Receipts:
         receipt = receipt_of(connection, delivery.document_id, delivery.version, delivery.agency)
         if receipt.misdelivered_at is not None:
             return Answer(receipt, first=False)
+        if message_row(connection, delivery).ended:
+            return _refuse(connection, principal, action, wanted, _access_ended())
         moment = clock.now_us()
         receipt = msgspec.structs.replace(
             receipt,
@@ -224,6 +235,7 @@ class Receipts:
 
 def _refuse(connection: Connection, principal: Principal, action: str, wanted: str, refusal: Refusal) -> Refusal:
     audit.record(connection, principal, action, f"delivery/{wanted}", basis=refusal.problem.code, refused=True)
+    refusal.recorded = True
     return refusal
 
 
@@ -233,4 +245,13 @@ def _already_misdelivered() -> Refusal:
         ALREADY_MISDELIVERED,
         "「担当ではない」と知らせ済みの文書です。受領の確認はできません。",
         "やはり貴機関の担当のときは、問い合わせ先に連絡し、もう一度送ってもらってください。",
+    )
+
+
+def _access_ended() -> Refusal:
+    return Refusal(
+        409,
+        ACCESS_ENDED,
+        "閲覧の期間が終わった文書です。受け取りの記録も、担当外の連絡もできません。",
+        "印刷や保存をしたものがあるときや、心当たりがないときは、問い合わせ先に連絡してください。",
     )

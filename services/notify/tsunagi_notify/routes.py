@@ -20,7 +20,7 @@ from tsunagi_notify import pages, receipts
 from tsunagi_notify.channels import inbox
 from tsunagi_notify.channels.email import Mailer
 from tsunagi_notify.channels.inbox import Cursor, Message
-from tsunagi_notify.deliveries import Channel, Deliveries, Delivery, Resent, State, delivery_id, find
+from tsunagi_notify.deliveries import Deliveries, Delivery, Resent, State, find
 from tsunagi_notify.directory import Directory
 from tsunagi_notify.pages import Notice, Notices, Overview
 from tsunagi_notify.receipts import Answer, Misdelivery, Receipts
@@ -46,6 +46,7 @@ from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import sign_in_page
 
 SMALL_BODY = 64 * 1024
+ENDED_SHOWN_US = 30 * 86_400 * 1_000_000
 NO_STORE = {"Cache-Control": "no-store"}
 Number = Annotated[uuid.UUID, PathParameter(description="お知らせの番号")]
 Done = Annotated[str, QueryParameter(description="画面用：いま記録したこと")]
@@ -54,7 +55,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="1回に返す�
 # Litestar keeps the name `state` for itself, so the query's name is given
 Show = Annotated[Literal["open", "all"], QueryParameter(name="state", description="open: 確認を待つもの、all: すべて")]
 ShowState = Annotated[
-    Literal["all", "waiting", "sent", "failed"], QueryParameter(name="state", description="配送の状態")
+    Literal["all", "waiting", "sent", "failed", "withdrawn"], QueryParameter(name="state", description="配送の状態")
 ]
 
 # Anyone with a post reads the own agency's inbox; a key needs the scope.
@@ -78,9 +79,9 @@ def _own(runtime: Runtime) -> Resources:
 
 
 def _acting(runtime: Runtime, request: Asked) -> Principal:
-    """The caller, whose agency must still be under contract to see any list."""
+    """The caller, who must still act for the agency to see any list (rule `contract`)."""
     principal = principal_of(request)
-    if _own(runtime).directory.refusal(principal.agency, clock.today()):
+    if _own(runtime).directory.turns_away(principal, clock.today()):
         raise Refusal(
             403,
             "contract-ended",
@@ -122,19 +123,22 @@ async def show_inbox(
     """The messages of the caller's agency, newest first: those without an answer, or all."""
     principal, cursor = _acting(runtime, request), cursor_of(after)
 
-    def read(connection: Connection) -> tuple[list[Message], int]:
+    def read(connection: Connection) -> tuple[list[Message], int, list[Message]]:
         if not principal.reads_cases:
-            return [], 0
+            return [], 0, []
         found = inbox.messages(connection, principal.agency, only_open=show == "open", after=cursor, limit=limit + 1)
-        return found, inbox.open_count(connection, principal.agency)
+        since = clock.now_us() - ENDED_SHOWN_US
+        ended = [] if cursor else inbox.ended_since(connection, principal.agency, since)
+        return found, inbox.open_count(connection, principal.agency), ended
 
-    found, waiting = await runtime.database.read(read)
+    found, waiting, ended = await runtime.database.read(read)
     shown = found[:limit]
     last = shown[-1].delivery if len(found) > limit else None
     view = Notices(
         tuple(pages.notice_of(message) for message in shown),
         str(Cursor(last.announced_at, last.id)) if last else None,
         waiting,
+        tuple(pages.notice_of(message) for message in ended),
     )
     if not wants_page(request):
         return _json(view)
@@ -145,9 +149,7 @@ async def show_inbox(
 
 
 def _message(connection: Connection, delivery: Delivery) -> Message:
-    """Every channel's delivery leads to the same page: that of the inbox's row."""
-    row = find(connection, delivery_id(delivery.document_id, delivery.version, delivery.agency, Channel.INBOX.value))
-    assert row is not None, "the inbox's row is written with every other"
+    row = receipts.message_row(connection, delivery)
     return Message(row, receipts.receipt_of(connection, row.document_id, row.version, row.agency))
 
 
@@ -162,7 +164,9 @@ def _open(resources: Resources, principal: Principal, wanted: str, connection: C
 async def _notice(runtime: Runtime, principal: Principal, wanted: str) -> Notice:
     message = await runtime.database.write(partial(_open, _own(runtime), principal, wanted))
     if message is None:
-        raise not_found()
+        refusal = not_found()
+        refusal.recorded = True
+        raise refusal
     return pages.notice_of(message)
 
 

@@ -17,10 +17,12 @@ deliveries = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("agency", sa.Text, nullable=False),
     sa.Column("channel", sa.Text, nullable=False),  # inbox | email
-    sa.Column("state", sa.Text, nullable=False),  # waiting | sent | failed
+    sa.Column("state", sa.Text, nullable=False),  # waiting | sent | failed | withdrawn
     sa.Column("code", sa.Text, nullable=False),  # why it failed, or what to know about a sent one
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("settled", sa.Integer, nullable=False),  # inbox: acknowledged or said to be misdelivered
+    sa.Column(
+        "settled", sa.Integer, nullable=False
+    ),  # inbox: nothing is awaited (acknowledged, misdelivered, superseded)
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("view", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
@@ -33,8 +35,11 @@ deliveries = sa.Table(
     sa.Column("ended_at", sa.BigInteger, nullable=True),  # when it was sent or given up
     sa.Column("document_revision", sa.Integer, nullable=False),  # of the event the row was last written from
     sa.Column("revision", sa.Integer, nullable=False),  # of the last event about this delivery
+    sa.Column("withdrawn_at", sa.BigInteger, nullable=True),  # when the agency lost access; it has it again: empty
+    sa.Column("superseded", sa.Integer, nullable=False, server_default="0"),  # there is a newer version
     sa.UniqueConstraint("document_id", "version", "agency", "channel", name="deliveries_once"),
-    sa.Index("deliveries_inbox", "agency", "channel", "state", "announced_at", "id"),
+    sa.Index("deliveries_inbox", "agency", "channel", "announced_at", "id"),
+    sa.Index("deliveries_ended", "agency", "channel", "withdrawn_at"),
     sa.Index("deliveries_open", "agency", "channel", "state", "settled", "announced_at", "id"),
     sa.Index("deliveries_state", "state", "announced_at", "id"),
     sa.Index("deliveries_announced", "announced_at", "id"),
@@ -58,4 +63,24 @@ receipts = sa.Table(
     sa.Column("misdelivered_code", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),  # of the last event about this receipt
     sa.UniqueConstraint("document_id", "version", "agency", name="receipts_once"),
+)
+
+# The last event that took a document from an agency; kept also of documents that nobody was told of yet.
+cuts = sa.Table(
+    "cuts",
+    METADATA,
+    sa.Column("document_id", sa.Text, primary_key=True),
+    sa.Column("agency", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),  # of the document's events
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The newest version that is known to have replaced others.
+newest_versions = sa.Table(
+    "newest_versions",
+    METADATA,
+    sa.Column("document_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
 )

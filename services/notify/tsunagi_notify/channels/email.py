@@ -270,7 +270,7 @@ class EmailChannel:
         refusal = self._directory.refusal(delivery.agency, clock.today())
         if refusal:
             raise Reject(refusal)
-        recipients = self._directory.addresses(delivery.agency, delivery.urgency)
+        recipients = self._directory.addresses(delivery.agency, delivery.urgency, clock.today())
         if not recipients:
             raise Reject(NO_ADDRESS)
         mail = compose(delivery, recipients, self._directory, self._settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -11,6 +13,7 @@ from tsunagi_notify.receipts import Receipt, receipt_id
 from tsunagi_notify.tables import deliveries, receipts
 
 MOST_COUNTED = 1000  # a count goes no further, so that it costs the same however many there are
+MOST_ENDED = 20  # shown of what the agency lost access to
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -48,27 +51,55 @@ def before(cursor: Cursor | None) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _of(agency: str, only_open: bool) -> list[sa.ColumnElement[bool]]:
     table = deliveries.c
-    conditions = [table.agency == agency, table.channel == Channel.INBOX.value, table.state == State.SENT.value]
-    return [*conditions, table.settled == 0] if only_open else conditions
+    own = [table.agency == agency, table.channel == Channel.INBOX.value]
+    if only_open:
+        return [*own, table.state == State.SENT.value, table.settled == 0]
+    return [*own, _was_shown()]
+
+
+def _was_shown() -> sa.ColumnElement[bool]:
+    """Not the failed ones, nor those that were called off before anybody could see them. The concatenation keeps
+    the index that is read in the order of the list."""
+    return sa.and_(
+        deliveries.c.state.concat("").in_((State.SENT.value, State.WITHDRAWN.value)), deliveries.c.attempts > 0
+    )
 
 
 def messages(
     connection: Connection, agency: str, *, only_open: bool, after: Cursor | None, limit: int
 ) -> list[Message]:
-    """At most `limit` messages of the agency, newest first. `only_open`: neither acknowledged nor misdelivered."""
+    """At most `limit` messages of the agency, newest first. `only_open`: those that still await an answer."""
     wanted = (
         sa.select(deliveries)
         .where(*_of(agency, only_open), *before(after))
         .order_by(deliveries.c.announced_at.desc(), deliveries.c.id.desc())
         .limit(limit)
     )
+    return _with_receipts(connection, wanted)
+
+
+def ended_since(connection: Connection, agency: str, since: int) -> list[Message]:
+    """What the agency lost access to from that moment (UTC microseconds) on, the last first, at most MOST_ENDED."""
+    table = deliveries.c
+    wanted = (
+        sa.select(deliveries)
+        .where(table.agency == agency, table.channel == Channel.INBOX.value, table.withdrawn_at >= since, _was_shown())
+        .order_by(table.withdrawn_at.desc(), table.id.desc())
+        .limit(MOST_ENDED)
+    )
+    return _with_receipts(connection, wanted)
+
+
+def _with_receipts(connection: Connection, wanted: sa.Select[Any]) -> list[Message]:
     rows = [Delivery(**row._mapping) for row in connection.execute(wanted)]
     ids = [receipt_id(row.document_id, row.version, row.agency) for row in rows]
     known = {
         row.id: Receipt(**row._mapping) for row in connection.execute(sa.select(receipts).where(receipts.c.id.in_(ids)))
     }
     return [
-        Message(row, known.get(own) or Receipt(id=own, document_id=row.document_id, version=row.version, agency=agency))
+        Message(
+            row, known.get(own) or Receipt(id=own, document_id=row.document_id, version=row.version, agency=row.agency)
+        )
         for row, own in zip(rows, ids, strict=True)
     ]
 
