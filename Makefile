@@ -8,17 +8,20 @@ unexport PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test check bench lock clean install install-browser python
+.PHONY: help demo up scenarios test check mutation rules bench lock clean install install-browser python
 
 help:  ## この使い方を出します
 	@echo 'つなぎ：使い方'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: install  ## 見本の1件を、受付から受領確認まで通します（結果は var/demo/）
 	@$(BIN)/python -m deploy.local demo
 
 up: install  ## 3つのサービスを動かしたままにします（Ctrl-C で止まります）
 	@$(BIN)/python -m deploy.local up
+
+scenarios: install  ## 2つの市町村の物語を、同意・秘匿・契約の移り変わりまで通します（結果は var/scenarios/）
+	@$(BIN)/python -m tests.scenarios
 
 test: install-browser  ## すべての検査とテストを行います
 	@$(MAKE) --no-print-directory check
@@ -35,6 +38,12 @@ check: install  ## 書き方・型・依存の向きを検査します
 	@echo '依存の向きを検査しています（import-linter）。'
 	@$(BIN)/lint-imports || { echo '依存の向きに直すところがあります。上の指摘をご覧ください。'; exit 1; }
 
+mutation: install  ## 規則にわざと誤りを入れ、テストが気付くかを確かめます（20分以内）
+	@$(BIN)/python -m tests.mutation
+
+rules: install  ## docs/rules.md（規則の一覧）を書き直します
+	@$(BIN)/python -m tests.architecture.rules_page
+
 bench: install  ## 速さを測ります（結果は var/bench/）
 	@$(BIN)/python -m tests.bench
 
@@ -45,8 +54,8 @@ lock: install  ## requirements.lock を作り直します
 		$(MEMBERS:%=--no-emit-package %) --custom-compile-command 'make lock' --quiet -o requirements.lock
 	@echo 'requirements.lock を作り直しました。次の make で入れ替わります。'
 
-clean:  ## 作り直せるもの（.venv、一時ファイル、var/demo、var/bench）を消します
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/demo var/bench
+clean:  ## 作り直せるもの（.venv、一時ファイル、var/demo、var/scenarios、var/bench）を消します
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/demo var/scenarios var/bench
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo '消しました。make up のデータ（var/ のそのほか）は残しています。'
 

@@ -13,17 +13,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from deploy.local.stack import Stack, add_sample_users
+from deploy.local.visitor import VisitError, Visitor
 from tsunagi_shared import clock
 
 SAMPLE = Path(__file__).with_name("sample_referral.json")
 WAIT_SECONDS = 120.0
-SAMPLE_MAILS = 4  # of the sample: one to each of two destinations, two to the provider
+SAMPLE_MAILS = 5  # of the sample: one to each of two destinations and to the section, two to the provider
 
 
-class DemoError(RuntimeError):
+class DemoError(VisitError):
     """The demo did not reach its end; the text says where it stopped."""
 
 
@@ -45,53 +44,6 @@ class Steps:
     @property
     def total_seconds(self) -> float:
         return round(time.perf_counter() - self._begun, 3)
-
-
-class Visitor:
-    """A member of staff at a browser or a program, signed in once for all three services."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._client = httpx.AsyncClient(trust_env=False, timeout=30.0)
-
-    async def __aenter__(self) -> Visitor:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
-
-    async def sign_in(self, user: str, password: str) -> None:
-        """Sign in at intake; the cookie is the host's."""
-        origin = self._stack.url_of("intake")
-        fields = {"user": user, "password": password, "next": "/cases"}
-        answer = await self._client.post(f"{origin}/sign-in", data=fields, headers={"Origin": origin})
-        if answer.status_code != 303:
-            raise DemoError(f"サインインできませんでした（{answer.status_code}）。")
-
-    async def get(self, service: str, path: str) -> httpx.Response:
-        """GET from a service; DemoError unless it answers 200."""
-        answer = await self._client.get(f"{self._stack.url_of(service)}{path}")
-        if answer.status_code != 200:
-            raise DemoError(f"{service} が {answer.status_code} を返しました。")
-        return answer
-
-    async def post(self, service: str, path: str, body: Any, **headers: str) -> Any:
-        """POST JSON to a service; DemoError unless it answers 2xx."""
-        origin = self._stack.url_of(service)
-        answer = await self._client.post(f"{origin}{path}", json=body, headers={"Origin": origin, **headers})
-        if answer.status_code // 100 != 2:
-            raise DemoError(f"{service} が {answer.status_code} を返しました：{answer.text[:500]}")
-        return answer.json()
-
-    async def until(self, service: str, path: str, reached: Any) -> Any:
-        """GET again and again until `reached` holds of the JSON."""
-        deadline = time.perf_counter() + WAIT_SECONDS
-        while time.perf_counter() < deadline:
-            found = (await self.get(service, path)).json()
-            if reached(found):
-                return found
-            await asyncio.sleep(0.05)
-        raise DemoError(f"{WAIT_SECONDS:.0f}秒待っても {service} の処理が終わりませんでした。")
 
 
 async def run(folder: Path) -> dict[str, Any]:
@@ -128,15 +80,13 @@ def _empty(folder: Path) -> None:
 
 
 async def _walk(stack: Stack, passwords: dict[str, str], steps: Steps, folder: Path) -> dict[str, Any]:
-    async with Visitor(stack) as clerk, Visitor(stack) as provider, Visitor(stack) as agency:
-        await clerk.sign_in("mado", passwords["mado"])
-        await provider.sign_in("tsunagu", passwords["tsunagu"])
-        await agency.sign_in("kaigo", passwords["kaigo"])
+    clerk, provider, agency = (Visitor(stack, user, passwords[user]) for user in ("mado", "tsunagu", "kaigo"))
+    async with clerk, provider, agency:
         steps.done("sign_in", "窓口・コーディネーター・支援機関の職員がサインインしました")
         form = json.loads(SAMPLE.read_bytes())
         today = clock.today().isoformat()
         form["consulted_on"] = form["consent"]["given_on"] = today
-        receipt = await clerk.post("intake", "/referrals", form, **{"Idempotency-Key": "demo-1"})
+        receipt = (await clerk.post("intake", "/referrals", form, **{"Idempotency-Key": "demo-1"})).made()
         number, case = receipt["referral_number"], receipt["case_number"]
         steps.done("referral", f"共通様式を受け付けました。受付番号 {number}、ケース番号 {case}")
         page = f"/cases/{case}"
@@ -149,7 +99,7 @@ async def _walk(stack: Stack, passwords: dict[str, str], steps: Steps, folder: P
         steps.done("pdf", "PDFができました")
         documents = await _save_documents(provider, agency, case, folder)
         steps.done("read", "コーディネーターと支援機関が、自分の見てよい文書を開きました")
-        await agency.post("notify", f"/deliveries/{notice['id']}/acknowledgement", {})
+        (await agency.post("notify", f"/deliveries/{notice['id']}/acknowledgement", {})).made()
         found = await clerk.until("intake", page, _acknowledged)
         steps.done("acknowledged", "支援機関が「受け取りました」と答え、ケースの画面に出ました")
         return {
@@ -181,11 +131,11 @@ async def _save_documents(provider: Visitor, agency: Visitor, case: str, folder:
     """Each reader's own documents of the case, as files; every download is on record."""
     saved = []
     for reader in (provider, agency):
-        for document in (await reader.get("documents", f"/documents?case={case}")).json()["items"]:
+        for document in (await reader.get("documents", f"/documents?case={case}")).expect(200).json()["items"]:
             files = []
             for extension in ("docx", "pdf"):
                 address = f"/documents/{document['id']}/versions/{document['version']}/{extension}"
-                content = (await reader.get("documents", address)).content
+                content = (await reader.get("documents", address)).expect(200).content
                 name = f"{document['kind']}-{document['view']}.{extension}"
                 (folder / name).write_bytes(content)
                 files.append({"path": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)})

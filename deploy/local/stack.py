@@ -13,10 +13,12 @@ import httpx
 import msgspec
 
 from deploy.hub.keys import private_folder, write_private
+from deploy.local.moved_clock import MovedClock
 from deploy.local.ports import LOOPBACK, free_ports
 from deploy.local.processes import ChildProcess
 from deploy.local.servers import MailSink, NatsServer, ObjectStore, StorePorts
 from tsunagi_shared.accounts import Accounts, Post
+from tsunagi_shared.contracts.profile import Profile, load_profile
 from tsunagi_shared.contracts.streams import SERVICES
 from tsunagi_shared.settings import secret
 
@@ -24,7 +26,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROFILES = REPOSITORY / "deploy" / "profiles"
 PORTS_FILE = "ports.json"
 SETTINGS_FILE = "settings.env"
+SAMPLE_FILE = "sample_users.toml"
 READY_SECONDS = 60.0
+
+
+class UnknownProfileError(RuntimeError):
+    """There is no such profile; the text names those there are."""
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -44,11 +51,15 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 class Stack:
-    """Started in any folder; data, keys and settings stay there. Nothing listens beyond the loopback address."""
+    """Started in any folder; data, keys and settings stay there. Nothing listens beyond the loopback address.
+
+    `clock` moves the time of the three services together; the hub, the store and the mail sink keep the real one.
+    """
 
     def __init__(self, folder: Path, *, profile: str = "fussa", pdf: str = "eager", ports: Ports | None = None) -> None:
         self.folder = private_folder(folder.resolve())
-        self.profile = PROFILES / profile
+        self.profile = profile_folder(profile)
+        self.clock = MovedClock(self.folder / "clock")
         self.pdf = pdf
         self.ports = ports or self._kept_ports()
         self.nats = NatsServer(self.folder / "hub", self.ports.nats)
@@ -98,7 +109,7 @@ class Stack:
             "PORT": self.port_of(service),
             "PUBLIC_URL": self.url_of(service),
             "COOKIE_SECURE": "false",
-            "CLOCK_FILE": self.folder / "clock",
+            "CLOCK_FILE": self.clock.path,
             "LOG_LEVEL": "warning",
             **{f"{name.upper()}_URL": self.url_of(name) for name in SERVICES},
         }
@@ -163,33 +174,52 @@ class Stack:
 
     def accounts(self) -> Accounts:
         """The accounts that the three services share."""
-        return Accounts(self.accounts_file, secret(self.secret_file))
+        return Accounts(self.accounts_file, secret(self.secret_file), self.load_profile().contractor_on)
+
+    def load_profile(self) -> Profile:
+        """The profile the services run with. ProfileError."""
+        return load_profile(self.profile)
 
 
-class SampleUser(msgspec.Struct, frozen=True):
-    """An invented member of staff for trials."""
+def profile_folder(name: str) -> Path:
+    """The folder of a profile that is here. UnknownProfileError."""
+    known = sorted(path.name for path in PROFILES.iterdir() if path.is_dir())
+    if name not in known:
+        raise UnknownProfileError(f"プロファイル {name} はありません。あるのは {'、'.join(known)} です。")
+    return PROFILES / name
+
+
+class SampleUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An invented member of staff for trials. `contractor`: who took them on, where it is not the one of the day they are
+    made."""
 
     user: str
     name: str
     agency: str
     roles: tuple[str, ...]
+    contractor: str = ""
 
 
-SAMPLE_USERS = (
-    SampleUser("mado", "見本　窓子", "disability", ("clerk",)),
-    SampleUser("tsunagu", "見本　津凪", "welfare-desk", ("coordinator",)),
-    SampleUser("kaigo", "見本　介吾", "sample-care", ("agency_staff",)),
-    SampleUser("jiritsu", "見本　自立", "hardship-support", ("agency_staff",)),
-    SampleUser("kacho", "見本　課長", "social-welfare", ("responsible_section", "chair")),
-    SampleUser("kanri", "見本　管理", "social-welfare", ("administrator",)),
-)
+class SampleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """sample_users.toml of a profile's folder."""
+
+    users: tuple[SampleUser, ...]
 
 
-def add_sample_users(accounts: Accounts) -> dict[str, str]:
+def sample_users(profile: Path) -> tuple[SampleUser, ...]:
+    """The sample staff of the profile in a folder; none where it names none."""
+    path = profile / SAMPLE_FILE
+    return msgspec.toml.decode(path.read_bytes(), type=SampleFile).users if path.exists() else ()
+
+
+SAMPLE_USERS = sample_users(PROFILES / "fussa")
+
+
+def add_sample_users(accounts: Accounts, wanted: tuple[SampleUser, ...] = SAMPLE_USERS) -> dict[str, str]:
     """The sample accounts with passwords made up now, by user id; those that exist keep theirs and are left out."""
     existing = {user for user, *_ in accounts.users()}
     return {
-        sample.user: accounts.add_user(sample.user, sample.name, [Post(sample.agency, sample.roles)])
-        for sample in SAMPLE_USERS
+        sample.user: accounts.add_user(sample.user, sample.name, [Post(sample.agency, sample.roles, sample.contractor)])
+        for sample in wanted
         if sample.user not in existing
     }

@@ -1,0 +1,189 @@
+"""What every story is told with: a stack, the people in it, the steps taken, the refusals met, the documents that came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import lxml.etree
+import msgspec
+
+from deploy.local.stack import Stack, add_sample_users, sample_users
+from deploy.local.visitor import Answer, VisitError, Visitor
+from tsunagi_intake.rulebook import REFUSALS
+from tsunagi_shared.accounts import Post
+
+# Refusals that belong to no rule of intake: how the services answer as such
+FRAME = {
+    "not-found": "unknown-and-forbidden-alike",
+    "forbidden": "guard",
+    "changed-meanwhile": "one-wins",
+    "invalid-form": "form",
+    "sign-in-needed": "guard",
+    "consent-unknown": "stale-is-closed",  # documents refuses by it at each read
+}
+WITHHELD = "（非開示）"
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A refusal that the story met where it had to."""
+
+    rule: str
+    code: str
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """A document, and the files of it that a reader took away."""
+
+    kind: str
+    view: str
+    files: tuple[str, ...]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A story's summary."""
+
+    steps: tuple[str, ...]
+    refusals: tuple[Refused, ...]
+    documents: tuple[Drawn, ...]
+
+
+class Story:
+    """One municipality's story. `async with` starts the stack and the sample staff; every check that fails ends it."""
+
+    def __init__(self, folder: Path, saved: Path, profile: str, *, pdf: str, say: Callable[[str], None]) -> None:
+        self.stack = Stack(folder, profile=profile, pdf=pdf)
+        self.saved = saved
+        self._say = say
+        self._passwords: dict[str, str] = {}
+        self._visitors: dict[str, Visitor] = {}
+        self._steps: list[str] = []
+        self._refusals: list[Refused] = []
+        self._documents: dict[tuple[str, str], set[str]] = {}
+
+    async def __aenter__(self) -> Story:
+        await self.stack.start()
+        try:
+            accounts = self.stack.accounts()
+            self._passwords = add_sample_users(accounts, sample_users(self.stack.profile))
+            accounts.close()
+        except BaseException:
+            await self.stack.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        for visitor in self._visitors.values():
+            await visitor.__aexit__()
+        await self.stack.stop()
+
+    def hire(self, user: str, name: str, agency: str, *roles: str) -> None:
+        """A further invented member of staff."""
+        accounts = self.stack.accounts()
+        self._passwords[user] = accounts.add_user(user, name, [Post(agency, roles)])
+        accounts.close()
+
+    async def who(self, user: str) -> Visitor:
+        """The person, signed in."""
+        if user not in self._visitors:
+            visitor = Visitor(self.stack, user, self._passwords[user])
+            await visitor.sign_in()
+            self._visitors[user] = visitor
+        return self._visitors[user]
+
+    async def move_to(self, day: dt.date) -> None:
+        """Go on to the morning of a later day; everybody signs in again."""
+        await self.stack.clock.to(day)
+        await self.sign_in_again()
+
+    async def sign_in_again(self) -> None:
+        """After the clock was moved, sessions are at their end."""
+        for visitor in self._visitors.values():
+            await visitor.sign_in()
+
+    def step(self, words: str) -> None:
+        """Say what has just been done and checked."""
+        self._steps.append(words)
+        self._say(f"  {len(self._steps):>2}. {words}")
+
+    def refused(self, answer: Answer, status: int, code: str, *, saying: str = "") -> None:
+        """The answer must be this refusal; it goes into the summary with the rule it belongs to."""
+        answer.expect(status, code)
+        if saying not in answer.text:
+            raise VisitError(f"{answer.asked}：「{saying}」と答えるはずが {answer.text[:300]}")
+        self._refusals.append(Refused(REFUSALS[code].rule if code in REFUSALS else FRAME[code], code))
+
+    def must(self, holds: object, words: str) -> None:
+        """A check of the story; VisitError with what should have been."""
+        if not holds:
+            raise VisitError(f"{len(self._steps)} のあと：{words}")
+
+    # documents ---------------------------------------------------------------------------------------------------------
+
+    async def documents_of(self, user: str, case: str) -> list[dict[str, Any]]:
+        """What the person may read of the case, as the documents service lists it."""
+        found = (await (await self.who(user)).get("documents", f"/documents?case={case}")).made()
+        items: list[dict[str, Any]] = found["items"]
+        return items
+
+    async def awaits(self, user: str, case: str, *wanted: tuple[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
+        """Wait until the person can open exactly these (kind, view) of the case; the documents by them."""
+
+        def there(found: Any) -> bool:
+            ready = sorted((item["kind"], item["view"]) for item in found["items"] if item["state"] == "stored")
+            return ready == sorted(wanted)
+
+        visitor = await self.who(user)
+        try:
+            found = await visitor.until("documents", f"/documents?case={case}", there, seconds=40)
+        except VisitError as error:
+            seen = [(item["kind"], item["view"], item["state"]) for item in await self.documents_of(user, case)]
+            raise VisitError(f"{user} が見られるはずのもの {wanted}、見えるもの {seen}（{error}）") from None
+        return {(item["kind"], item["view"]): item for item in found["items"]}
+
+    async def opens(self, user: str, document: dict[str, Any], saved_as: str = "") -> str:
+        """Open the Word file (and the PDF where they are made); what it says. The files go into the story's folder."""
+        visitor = await self.who(user)
+        base = f"/documents/{document['id']}/versions/{document['version']}"
+        word = (await visitor.get("documents", f"{base}/docx")).expect(200).content
+        if saved_as:
+            self._save(document, f"{saved_as}.docx", word)
+        if self.stack.pdf != "off" and saved_as:
+            await visitor.until_answer("documents", f"{base}/pdf", 200)
+            self._save(document, f"{saved_as}.pdf", (await visitor.get("documents", f"{base}/pdf")).content)
+        return text_of(word)
+
+    def _save(self, document: dict[str, Any], name: str, content: bytes) -> None:
+        self.saved.mkdir(parents=True, exist_ok=True)
+        (self.saved / name).write_bytes(content)
+        self._documents.setdefault((document["kind"], document["view"]), set()).add(name)
+
+    async def closed(self, user: str, document: dict[str, Any]) -> None:
+        """Wait until the person is refused what they could open before."""
+        base = f"/documents/{document['id']}/versions/{document['version']}/docx"
+        visitor = await self.who(user)
+        await visitor.until_answer("documents", base, 404, "not-found", seconds=10)
+        self.refused(await visitor.get("documents", base), 404, "not-found")
+
+    def told(self) -> Told:
+        """The summary."""
+        drawn = tuple(
+            Drawn(kind, view, tuple(sorted(files))) for (kind, view), files in sorted(self._documents.items())
+        )
+        return Told(tuple(self._steps), tuple(self._refusals), drawn)
+
+
+def text_of(word: bytes) -> str:
+    """Every text of a Word file, headers and footers too."""
+    with zipfile.ZipFile(io.BytesIO(word)) as archive:
+        parts = [
+            archive.read(name) for name in archive.namelist() if name.startswith("word/") and name.endswith(".xml")
+        ]
+    return "\n".join("".join(lxml.etree.fromstring(part).itertext()) for part in parts)
