@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.flow import measure_flows
+from tests.bench.growth import measure_growth
 from tests.bench.submissions import measure_submissions
+from tests.bench.withdrawal import measure_withdrawals
 
 RESULT = Path("var/bench/flow.json")
 
@@ -43,12 +45,16 @@ async def main() -> None:
         folder = Path(place)
         result["calibration"] = calibration(folder)
         say("受付の速さを、1件ずつ確定する同じ処理と比べています。")
-        for name in ("submissions", "off", "eager"):
+        for name in ("submissions", "off", "eager", "withdrawals", "growth"):
             (folder / name).mkdir()
         result["submissions"] = await measure_submissions(folder / "submissions", say)
         say("提出から、Wordの保管とメールの受け渡しまでを測っています。")
         result["flow"] = {"pdf_off": await measure_flows(folder / "off", "off", say)}
         result["flow"]["pdf_on"] = await measure_flows(folder / "eager", "eager", say)
+        say("同意の撤回から、文書が閉じるまでを測っています。")
+        result["withdrawals"] = await measure_withdrawals(folder / "withdrawals", say)
+        say("一覧・検索・ケース画面を、件数を増やしながら測っています（2分ほどかかります）。")
+        result["growth"] = await measure_growth(folder / "growth", say)
         result["calibration_after"] = calibration(folder)
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from deploy.hub.keys import ADMIN
 from deploy.hub.provision import signed_in
@@ -23,7 +24,9 @@ from deploy.local.stack import Stack
 from tsunagi_documents.kinds import ASSESSMENT_SHEET, REFERRAL_SHEET
 from tsunagi_intake.referrals import Receipt
 from tsunagi_shared.contracts.audience import View
-from tsunagi_shared.contracts.streams import SERVICES, STREAMS, Stream
+from tsunagi_shared.contracts.envelope import decode
+from tsunagi_shared.contracts.events import WATERMARK_PASSED
+from tsunagi_shared.contracts.streams import SERVICES, STREAMS, Stream, stream_of
 
 ORIGIN, PROVIDER = "disability", "welfare-desk"
 CHANNELS = ("inbox", "email")
@@ -110,8 +113,8 @@ def rows(stack: Stack, service: str, statement: str) -> list[Row]:
         return [dict(row) for row in connection.execute(statement)]
 
 
-def _count(stack: Stack, service: str, table: str) -> int:
-    return int(rows(stack, service, f"SELECT count(*) AS number FROM {table}")[0]["number"])
+def _count(stack: Stack, service: str, table: str, which: str) -> int:
+    return int(rows(stack, service, f"SELECT count(*) AS number FROM {table} WHERE {which}")[0]["number"])
 
 
 @contextlib.asynccontextmanager
@@ -122,7 +125,8 @@ async def hub_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
 
 
 async def _waiting(stack: Stack, hub: JetStreamContext) -> str:
-    """Where something still waits, looked at in the order in which an event moves (so that none slips past); "" at rest."""
+    """Where something still waits, looked at in the order in which an event moves (so that none slips past); "" at rest. A
+    watermark that is about to leave is no more than the minute's."""
     for service in SERVICES:
         stream = next(stream for stream in STREAMS if stream.owner == service)
         if waiting := rows(
@@ -131,7 +135,7 @@ async def _waiting(stack: Stack, hub: JetStreamContext) -> str:
             "SELECT kind, state, code, count(*) AS number FROM jobs WHERE state <> 'failed' GROUP BY 1, 2, 3",
         ):
             return f"jobs of {service}: {waiting}"
-        if number := _count(stack, service, "outbox"):
+        if number := _count(stack, service, "outbox", f"type <> '{WATERMARK_PASSED}'"):
             return f"{number} events in the outbox of {service}"
         for reader in stream.readers:
             info = await hub.consumer_info(stream.name, reader)
@@ -164,17 +168,40 @@ async def events_of(stack: Stack) -> list[Event]:
         for stream in STREAMS:
             last = (await hub.stream_info(stream.name)).state.last_seq
             for sequence in range(1, last + 1):
-                message = await hub.get_msg(stream.name, sequence)
+                try:
+                    message = await hub.get_msg(stream.name, sequence)
+                except NotFoundError:  # taken off by its owner
+                    continue
                 assert message.subject is not None
                 assert message.data is not None
                 found.append(Event(stream, message.subject, message.data))
     return found
 
 
-async def stream_sizes(stack: Stack) -> dict[str, int]:
-    """How many messages lie on each stream."""
+async def watermarks_of(stack: Stack) -> set[str]:
+    """The ids of the watermarks on the stream: one comes each minute, whatever a test does."""
+    found: set[str] = set()
+    owner = stream_of(WATERMARK_PASSED)
     async with hub_of(stack) as hub:
-        return {stream.name: (await hub.stream_info(stream.name)).state.messages for stream in STREAMS}
+        sequence = 1
+        with contextlib.suppress(NotFoundError):  # no further one
+            while True:
+                message = await hub.get_msg(owner.name, sequence, subject=WATERMARK_PASSED, next=True)
+                assert message.seq is not None
+                assert message.data is not None
+                found.add(decode(message.data).id)
+                sequence = message.seq + 1
+    return found
+
+
+async def stream_sizes(stack: Stack) -> dict[str, int]:
+    """How many messages lie on each stream, without the watermarks."""
+    sizes = {}
+    async with hub_of(stack) as hub:
+        for stream in STREAMS:
+            subjects = (await hub.stream_info(stream.name, subjects_filter=">")).state.subjects or {}
+            sizes[stream.name] = sum(number for subject, number in subjects.items() if subject != WATERMARK_PASSED)
+    return sizes
 
 
 def mails_of(folder: list[Path]) -> Counter[str]:

@@ -28,9 +28,11 @@ from tests.faults.line import (
     readers_of,
     rows,
     stream_sizes,
+    watermarks_of,
 )
 from tsunagi_intake.referrals import Receipt
 from tsunagi_notify.settings import NotifySettings
+from tsunagi_shared.contracts.events import WATERMARK_PASSED
 from tsunagi_shared.contracts.streams import SERVICES
 
 REFERRALS = 200
@@ -158,7 +160,7 @@ async def test_nothing_is_lost_doubled_or_left_over_by_kills(seed: int, tmp_path
         readers = {sheet: agencies for receipt in receipts for sheet, agencies in readers_of(receipt).items()}
         notices = {notice for receipt in receipts for notice in notices_of(receipt)}
         check_intake(stack, receipts, set(readers), notices)
-        documents = check_documents(stack, receipts, readers)
+        documents = await check_documents(stack, receipts, readers)
         await check_bucket(stack)
         mailed = check_notify(stack, documents, notices)
         check_mails(stack, mailed, most_doubled=killed["notify"] * CONNECTIONS)
@@ -171,16 +173,18 @@ async def test_nothing_is_lost_doubled_or_left_over_by_kills(seed: int, tmp_path
         await stack.stop()
 
 
-def check_at_rest(stack: Stack, service: str, events_read: int) -> None:
-    """Nothing waits, nothing was buried, and each event was taken once."""
-    for table in ("outbox", "jobs", "dead_letters"):
+def check_at_rest(stack: Stack, service: str) -> set[str]:
+    """Nothing waits (but a watermark, that of this minute), and nothing was buried; the ids of the events that were taken."""
+    waiting = rows(stack, service, f"SELECT type FROM outbox WHERE type <> '{WATERMARK_PASSED}'")
+    assert waiting == [], f"outbox of {service}"
+    for table in ("jobs", "dead_letters"):
         assert rows(stack, service, f"SELECT * FROM {table}") == [], f"{table} of {service}"
-    assert len(rows(stack, service, "SELECT id FROM inbox")) == events_read
+    return {row["id"] for row in rows(stack, service, "SELECT id FROM inbox")}
 
 
 def check_intake(stack: Stack, receipts: list[Receipt], sheets: set[Sheet], notices: set[Notice]) -> None:
     """Cases, referrals and projections are exactly those of the receipts."""
-    check_at_rest(stack, "intake", len(sheets) + len(notices))
+    assert len(check_at_rest(stack, "intake")) == len(sheets) + len(notices)
     answered = {(receipt.referral_number, receipt.case_number) for receipt in receipts}
     assert len(answered) == len({case for _, case in answered}) == REFERRALS
     stored = rows(
@@ -190,13 +194,21 @@ def check_intake(stack: Stack, receipts: list[Receipt], sheets: set[Sheet], noti
     )
     assert {(row["number"], row["case"]) for row in stored} == answered
     assert len(stored) == len(rows(stack, "intake", "SELECT seq FROM cases")) == REFERRALS
-    last = {row["kind"]: row["last"] for row in rows(stack, "intake", "SELECT kind, last FROM numbers")}
+    given = "SELECT kind, last FROM numbers WHERE kind <> 'watermark'"
+    last = {row["kind"]: row["last"] for row in rows(stack, "intake", given)}
     assert last == {"referral": REFERRALS, "case": REFERRALS}, "numbers have no gaps"
     assert len(rows(stack, "intake", "SELECT scope FROM idempotency")) == REFERRALS
-    assert len(rows(stack, "intake", "SELECT referral FROM persons")) == REFERRALS
+    people = 1 + len(referral()["household"])
+    assert len(rows(stack, "intake", "SELECT id FROM persons")) == REFERRALS * people
+    assert len(rows(stack, "intake", "SELECT id FROM consents")) == REFERRALS
+    lines = rows(stack, "intake", 'SELECT "case", kind FROM timeline')
+    assert Counter(row["kind"] for row in lines) == {"referral_submitted": REFERRALS}
+    assert len({row["case"] for row in lines}) == REFERRALS
     assert len(rows(stack, "intake", "SELECT seq FROM audit WHERE action = 'referral.submit'")) == REFERRALS
     audience = rows(stack, "intake", "SELECT form, agency FROM audience")
     assert len(audience) == sum(len(receipt.audience) for receipt in receipts)
+    lists = rows(stack, "intake", "SELECT agency FROM case_lists")
+    assert Counter(row["agency"] for row in lists) == Counter(row["agency"] for row in audience)
     projected = rows(stack, "intake", "SELECT * FROM documents")
     assert {row["word_state"] for row in projected} == {"stored"}
     assert {row["pdf_state"] for row in projected} == {"off"}
@@ -208,9 +220,10 @@ def check_intake(stack: Stack, receipts: list[Receipt], sheets: set[Sheet], noti
     assert sorted(Notice(by_id[row["document"]], row["agency"], row["channel"]) for row in told) == sorted(notices)
 
 
-def check_documents(stack: Stack, receipts: list[Receipt], readers: dict[Sheet, set[str]]) -> dict[str, Sheet]:
+async def check_documents(stack: Stack, receipts: list[Receipt], readers: dict[Sheet, set[str]]) -> dict[str, Sheet]:
     """Each case's documents are there once, stored, in one version; the documents by id."""
-    check_at_rest(stack, "documents", REFERRALS)
+    heard = check_at_rest(stack, "documents")
+    assert len(heard - await watermarks_of(stack)) == REFERRALS
     stored = rows(stack, "documents", "SELECT * FROM documents")
     by_id = {row["id"]: Sheet(row["case_number"], row["kind"], row["view"]) for row in stored}
     assert sorted(by_id.values()) == sorted(readers)
@@ -250,7 +263,7 @@ async def check_bucket(stack: Stack) -> None:
 
 def check_notify(stack: Stack, documents: dict[str, Sheet], notices: set[Notice]) -> set[str]:
     """Each agency has its delivery rows once, all sent; the ids of those that are mails."""
-    check_at_rest(stack, "notify", len(documents))
+    assert len(check_at_rest(stack, "notify")) == len(documents)
     told = rows(stack, "notify", "SELECT * FROM deliveries")
     assert sorted(Notice(documents[row["document_id"]], row["agency"], row["channel"]) for row in told) == sorted(
         notices

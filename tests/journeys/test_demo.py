@@ -21,6 +21,7 @@ DOCUMENTS = {("referral_sheet", "full"), ("referral_sheet", "summary"), ("assess
 # (kind, agency): those that are told; the origin, who wrote it, is not
 TOLD = {
     ("referral_sheet", "welfare-desk"),
+    ("referral_sheet", "social-welfare"),
     ("assessment_sheet", "welfare-desk"),
     ("referral_sheet", "sample-care"),
     ("referral_sheet", "hardship-support"),

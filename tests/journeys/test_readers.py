@@ -18,12 +18,13 @@ NOBODY_HAS = "00000000-0000-5000-8000-000000000000"
 COMPATIBILITY = "\ufa10"  # 塚 as the family register may have it: NFC would turn it into another character
 RARE_PERSON = RARE_NAME + COMPATIBILITY
 MARK = "支援会議限り"
+WITHHELD = "（非開示）"
 
 # Who may read, by kind and view of the document. mado wrote the form (disability), tsunagu is the provider and the
-# secretariat (welfare-desk), kaigo and jiritsu are the destinations, kacho the responsible section. kanri is of
-# that section too, but only administers the system.
+# secretariat (welfare-desk), kaigo and jiritsu are the destinations, kacho the responsible section. kansa and kanri are of
+# that section too, but only audit and administer the system.
 WITH_CONSENT = {
-    ("referral_sheet", "full"): {"mado", "tsunagu"},
+    ("referral_sheet", "full"): {"mado", "tsunagu", "kacho"},
     ("referral_sheet", "summary"): {"kaigo", "jiritsu"},
     ("assessment_sheet", "full"): {"tsunagu"},
 }
@@ -104,10 +105,11 @@ def test_cases_open_to_their_readers_alone(
 def test_notices_open_to_their_agency_alone(line: Line, handed: Handed) -> None:
     """Each agency's notices are its own; another agency meets the same 404 as for one that does not exist."""
     notices = {
-        user: line.notices_of(handed[name], user, "all") for user, name in (("kaigo", "with"), ("kacho", "without"))
+        (user, name): line.notices_of(handed[name], user, "all")
+        for user, name in (("kaigo", "with"), ("kacho", "with"), ("kacho", "without"))
     }
-    assert [len(found) for found in notices.values()] == [1, 1]
-    for owner, found in notices.items():
+    assert [len(found) for found in notices.values()] == [1, 1, 1]
+    for (owner, _), found in notices.items():
         for other in set(USERS) - {"kacho", owner}:
             visitor = line.visitor(other)
             for rest, body in (("", None), ("/acknowledgement", {}), ("/misdelivery", {"code": "not_ours"})):
@@ -145,6 +147,23 @@ def test_papers_without_consent_are_marked(line: Line, handed: Handed) -> None:
             assert (MARK in text_of_word(visitor.file(f"{address}/docx"))) is marked
             assert (MARK in text_of_pdf(visitor.file(f"{address}/pdf"))) is marked
             assert (MARK in visitor.page("documents", f"/documents/{document['id']}")) is marked
+
+
+def test_the_household_is_shown_to_nobody_it_did_not_agree_to(line: Line, handed: Handed) -> None:
+    """The consent of 本人 opens nothing of the others: a destination reads none of their names, not even of the one who came
+    as the client; who knows them by their role reads them."""
+    names = [row["name"] for row in referral()["household"]]
+    assert len(set(names)) == 2
+    for user in ("kaigo", "jiritsu", "mado", "tsunagu", "kacho"):
+        visitor = line.visitor(user)
+        sheet = next(found for found in line.documents_of(handed["with"], user) if found["kind"] == "referral_sheet")
+        address = f"/documents/{sheet['id']}/versions/1"
+        papers = [text_of_word(visitor.file(f"{address}/docx")), text_of_pdf(visitor.file(f"{address}/pdf"))]
+        page = visitor.page("intake", f"/cases/{handed['with']['case_number']}")
+        is_summary = sheet["view"] == "summary"
+        for text in (*papers, page):
+            assert {name for name in names if name in text} == (set() if is_summary else set(names)), user
+        assert [WITHHELD in paper for paper in papers] == [is_summary] * 2, user
 
 
 def test_rare_characters_come_through_unchanged(line: Line, handed: Handed) -> None:

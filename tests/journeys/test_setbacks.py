@@ -92,7 +92,9 @@ def test_documents_wait_for_the_object_store(plain_line: Line) -> None:
         receipt = plain_line.hand_in(without_consent())
         pending = until(lambda: plain_line.documents_of(receipt, "kacho"), bool)
         assert {row["state"] for row in pending} == {"pending"}
-        assert "文書は作成中です" in plain_line.visitor("mado").page("intake", f"/cases/{receipt['case_number']}")
+        assert "文書は作成中か、まだありません" in plain_line.visitor("mado").page(
+            "intake", f"/cases/{receipt['case_number']}"
+        )
         assert plain_line.visitor("mado").answer("documents", "/readyz").status_code == 503
     finally:
         asyncio.run(plain_line.stack.store.start())
