@@ -220,15 +220,15 @@ async def test_documents_made_again_from_a_replay_are_the_same_files(finished: F
             for row in tables_in(path, ["versions"])["versions"]
         }
 
+    async with opened(stack, DOCUMENTS, database) as heard:
+        await replay(heard, replayed(finished.events, "documents", 0))
     await stack.store.start()
     try:
         environment = stack.environment_of("documents") | {"TSUNAGI_DATABASE": str(database), "TSUNAGI_PDF": "off"}
         runtime = build_runtime(DOCUMENTS, read(DOCUMENTS.settings, environment))
-        async with running(runtime):
-            await replay(runtime, replayed(finished.events, "documents", 0))
-            async with asyncio.timeout(60):
-                while any(row["kind"] == RENDER for row in tables_in(database, ["jobs"])["jobs"]):
-                    await asyncio.sleep(0.1)
+        async with running(runtime), asyncio.timeout(60):
+            while any(row["kind"] == RENDER for row in tables_in(database, ["jobs"])["jobs"]):
+                await asyncio.sleep(0.1)
         keys = await asyncio.to_thread(_keys_in, stack)
     finally:
         await stack.store.stop()

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tests.data.services import runtime_in
 from tests.journeys.case_gates import Staff
-from tests.journeys.case_model import Sight, World
+from tests.journeys.case_model import Case, Sight, World
 from tests.journeys.case_walk import Try
 from tsunagi_intake import (
     actions,
-    cases,
     consent_changes,
     consent_records,
     expiry,
@@ -33,7 +32,6 @@ from tsunagi_intake import (
 from tsunagi_intake.records import Write
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.contracts.audience import AudienceEntry, View
 from tsunagi_shared.database import PLUMBING
 from tsunagi_shared.forms.checks import check
 from tsunagi_shared.forms.kinds import FORMS
@@ -86,18 +84,29 @@ _CARRY: dict[str, Carry] = {
 }
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """An entry of the audience, as it is stored."""
+
+    basis: str
+    full: bool
+    hidden: frozenset[str]
+    withheld: frozenset[str]
+
+
 def principal_of(staff: Staff) -> Principal:
     """The person as a service knows them."""
     return Principal(staff.user, "見本　職員", staff.agency, staff.roles, contractor=staff.contractor)
 
 
 class IntakeSide:
-    """The service's database and profile; it is not started: its clock is wound by hand."""
+    """The service's database and profile; it is not started: its clock is wound by hand. What is stored is looked at on a
+    connection of the test's own."""
 
     def __init__(self, folder: Path, profile: Path) -> None:
         self.runtime = runtime_in(folder, "intake", profile=profile)
         self.profile = self.runtime.profile
-        self._changes = 0
+        self._look = sqlite3.connect(self.runtime.database.path, isolation_level=None)
+        self._taken = 0  # the last row of the outbox that was taken
 
     async def open(self) -> None:
         """Count every change of a row from now on."""
@@ -114,8 +123,9 @@ class IntakeSide:
 
         await self.runtime.database.write(count)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of it."""
+        self._look.close()
         self.runtime.database.close()
         self.runtime.accounts.close()
 
@@ -125,13 +135,9 @@ class IntakeSide:
             lambda connection: [connection.execute(table.delete()) for table in reversed(_TABLES)]
         )
 
-    async def changes(self) -> int:
+    def changes(self) -> int:
         """How often a row was changed so far; what was taken back does not count."""
-        return int(await self.read(lambda c: c.exec_driver_sql("SELECT number FROM changes_seen").scalar_one()))
-
-    async def read(self, function: Callable[[Connection], Any]) -> Any:
-        """On a connection that reads."""
-        return await self.runtime.database.read(function)
+        return int(self._look.execute("SELECT number FROM changes_seen").fetchone()[0])
 
     async def attempt(self, tried: Try) -> tuple[str, dict[str, Any], str]:
         """(code of the refusal or empty, the answer, the id of a referral that was taken)."""
@@ -151,81 +157,76 @@ class IntakeSide:
         except Refusal as refusal:
             return refusal.problem.code, {}, ""
         answer = msgspec.json.decode(encoded)
-        return "", answer, await self._identity(answer["referral_number"]) if tried.action == "submit" else ""
+        if tried.action != "submit":
+            return "", answer, ""
+        number = (answer["referral_number"],)
+        return "", answer, self._look.execute("SELECT id FROM referrals WHERE number = ?", number).fetchone()[0]
 
-    async def _identity(self, number: str) -> str:
-        wanted = sa.select(tables.referrals.c.id).where(tables.referrals.c.number == number)
-        return str(await self.read(lambda connection: connection.execute(wanted).scalar_one()))
-
-    async def states(self) -> dict[str, tuple[str, int, str | None]]:
+    def states(self) -> dict[str, tuple[str, int, str | None]]:
         """Of every case by its number: its state, revision, and the number of the one it was joined to."""
-        head = tables.cases.alias()
-        wanted = sa.select(tables.cases.c.number, tables.cases.c.state, tables.cases.c.revision, head.c.number).join(
-            head, head.c.seq == tables.cases.c.joined_into, isouter=True
+        rows = self._look.execute(
+            "SELECT one.number, one.state, one.revision, head.number FROM cases AS one"
+            " LEFT JOIN cases AS head ON head.seq = one.joined_into"
         )
-        rows = await self.read(lambda connection: connection.execute(wanted).all())
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
-    async def audience(self, numbers: list[str]) -> dict[str, dict[str, AudienceEntry]]:
-        """Who may see each form of these cases today, as it is stored: agency → entry, by the form's name."""
-
-        def find(connection: Connection) -> dict[str, dict[str, AudienceEntry]]:
-            of_cases = sa.select(tables.cases.c.seq).where(tables.cases.c.number.in_(numbers))
-            forms = connection.execute(
-                sa.select(tables.audience.c.form).distinct().where(tables.audience.c.case.in_(of_cases))
-            ).scalars()
-            today = clock.today()
-            return {
-                form: {entry.agency: entry for entry in cases.audience_of(connection, form) if entry.live_on(today)}
-                for form in forms
-            }
-
-        found: dict[str, dict[str, AudienceEntry]] = await self.read(find)
+    def audience(self, number: str) -> dict[str, dict[str, Stored]]:
+        """Who may see each form of a case today, as it is stored: by the form's name and the agency."""
+        found: dict[str, dict[str, Stored]] = {}
+        rows = self._look.execute(
+            "SELECT form, agency, basis_kind, view, hidden, withheld FROM audience"
+            ' WHERE "case" = (SELECT seq FROM cases WHERE number = ?) AND (until IS NULL OR until >= ?)',
+            (number, clock.today().isoformat()),
+        )
+        for form, agency, basis, view, hidden, withheld in rows:
+            kept = frozenset(msgspec.json.decode(hidden)), frozenset(msgspec.json.decode(withheld))
+            found.setdefault(form, {})[agency] = Stored(basis, view == "full", *kept)
         return found
 
-    async def take_events(self) -> list[tuple[str, bytes]]:
-        """What is to be sent, oldest first, as the relay takes it away."""
+    def new_events(self) -> list[tuple[str, bytes]]:
+        """What is to be sent since this was asked last, oldest first."""
+        rows = self._look.execute(
+            "SELECT seq, type, payload FROM outbox WHERE seq > ? ORDER BY seq", (self._taken,)
+        ).fetchall()
+        self._taken = rows[-1][0] if rows else self._taken
+        return [(row[1], row[2]) for row in rows]
 
-        def take(connection: Connection) -> list[tuple[str, bytes]]:
-            rows = connection.execute(sa.select(outbox.c.type, outbox.c.payload).order_by(outbox.c.seq)).all()
-            connection.execute(outbox.delete())
-            return [(row.type, row.payload) for row in rows]
+    async def pass_watermark(self) -> None:
+        """All is sent, and consents are known up to now."""
 
-        return await self.runtime.database.write(take)
+        def send(connection: Connection) -> None:
+            connection.execute(outbox.delete().where(outbox.c.seq <= self._taken))
+            expiry.pass_watermark(connection, self.runtime.outbox)
+
+        await self.runtime.database.write(send)
 
     async def carry_out_ends(self) -> None:
         """The clockwork looks at the clock once."""
         await expiry.Clockwork(self.runtime).tick()
 
-    async def pass_watermark(self) -> None:
-        """Consents are known up to now."""
-        await self.runtime.database.write(lambda connection: expiry.pass_watermark(connection, self.runtime.outbox))
+    def agrees(self, world: World, case: Case, *, exactly: bool = True) -> None:
+        """What is stored of a case is what the model says; not `exactly`: at most that."""
+        stored = self.audience(case.number)
+        wanted = {form.name: world.readers(form) for form in case.forms}
+        assert stored.keys() <= wanted.keys()
+        for name, sights in wanted.items():
+            found = stored.get(name, {})
+            if exactly:
+                assert found.keys() == sights.keys(), (name, found.keys() ^ sights.keys())
+            for agency, entry in found.items():
+                if exactly or world.runner(agency, world.day) is not None:  # else nobody acts for it
+                    _agrees(f"{name}, {agency}", entry, sights.get(agency), exactly=exactly)
 
 
-async def agrees(intake: IntakeSide, world: World, numbers: list[str], *, exactly: bool = True) -> None:
-    """What is stored of these cases is what the model says; not `exactly`: at most that."""
-    stored = await intake.audience(numbers)
-    wanted = {form.name: world.readers(form) for case in world.cases if case.number in numbers for form in case.forms}
-    assert stored.keys() <= wanted.keys()
-    for name, sights in wanted.items():
-        found = stored.get(name, {})
-        if exactly:
-            assert found.keys() == sights.keys(), (name, found.keys() ^ sights.keys())
-        for agency, entry in found.items():
-            if exactly or world.runner(agency, world.day) is not None:  # else nobody acts for it
-                _agrees(name, entry, sights.get(agency), exactly=exactly)
-
-
-def _agrees(name: str, entry: AudienceEntry, sight: Sight | None, *, exactly: bool) -> None:
-    hidden, withheld, full = frozenset(entry.hidden), frozenset(entry.withheld), entry.view is View.FULL
-    assert sight is not None, f"{name}: nothing opens it to {entry.agency}, but {entry.basis}"
+def _agrees(name: str, entry: Stored, sight: Sight | None, *, exactly: bool) -> None:
+    assert sight is not None, f"{name}: nothing opens it, but there is {entry}"
     if exactly:
-        assert (full, withheld) == (sight.full, sight.withheld), f"{name}: {entry} but {sight}"
-        assert hidden in sight.hidden, f"{name}: {entry} but {sight}"
-        assert entry.basis.kind.value in sight.bases, f"{name}: {entry} but {sight}"
-    assert sight.full or not full, f"{name}: {entry} but {sight}"
-    assert any(hidden >= fewest for fewest in sight.hidden), f"{name}: {entry} but {sight}"
-    assert withheld >= sight.withheld, f"{name}: {entry} but {sight}"
+        assert (entry.full, entry.withheld) == (sight.full, sight.withheld), f"{name}: {entry} but {sight}"
+        assert entry.hidden in sight.hidden, f"{name}: {entry} but {sight}"
+        assert entry.basis in sight.bases, f"{name}: {entry} but {sight}"
+    assert sight.full or not entry.full, f"{name}: {entry} but {sight}"
+    assert any(entry.hidden >= fewest for fewest in sight.hidden), f"{name}: {entry} but {sight}"
+    assert entry.withheld >= sight.withheld, f"{name}: {entry} but {sight}"
 
 
 def moment(day: dt.date) -> dt.datetime:

@@ -21,7 +21,7 @@ from tests.journeys.case_actions import CaseWalk
 from tests.journeys.case_documents import DocumentsSide, Event
 from tests.journeys.case_forms import ADDRESS, PHONE, Places
 from tests.journeys.case_gates import Staff, sight_of
-from tests.journeys.case_intake import IntakeSide, agrees, moment, principal_of, run
+from tests.journeys.case_intake import IntakeSide, moment, principal_of, run
 from tests.journeys.case_model import World, may_become
 from tests.journeys.case_walk import Try
 from tsunagi_intake import case_pages, record_reading
@@ -80,11 +80,11 @@ class Sides:
         self.late = DocumentsSide(folder, f"{name}-late", self.intake.profile)
         self.staff = staff_of(self.intake.profile, name)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the files."""
         self.prompt.close()
         self.late.close()
-        await self.intake.close()
+        self.intake.close()
 
 
 class RandomCases:
@@ -129,28 +129,29 @@ class RandomCases:
             await self.pass_days()
         else:
             await self.try_one(self.walk.draw())
-        self.hear(await self.sides.intake.take_events())
+        self.hear(self.sides.intake.new_events())
 
     async def try_one(self, tried: Try) -> None:
         """What comes of it is what had to come; a refusal leaves no trace, an acceptance just what the model says."""
         intake = self.sides.intake
-        before = await intake.changes()
+        before = intake.changes()
         outcome, answer, identity = await intake.attempt(tried)
         self.log.append(f"{tried.told()} → {outcome or 'accepted'} {identity}")
         assert tried.expects(outcome), (tried.action, tried.staff.user, tried.must, tried.late, outcome)
         self.counts[outcome or "accepted"] = self.counts.get(outcome or "accepted", 0) + 1
         if outcome:
-            assert await intake.changes() == before, "a refusal changed something"
+            assert intake.changes() == before, "a refusal changed something"
             return
         tried.done(answer, identity)
-        await self.check_cases(tried)
+        self.check_cases(tried)
         case = tried.case or next((one for one in self.world.cases if one.number == answer["case_number"]), None)
         if case is not None:
-            await agrees(intake, self.world, [one.number for one in self.world.group(case)])
+            for one in self.world.group(case):
+                intake.agrees(self.world, one)
 
-    async def check_cases(self, tried: Try | None) -> None:
+    def check_cases(self, tried: Try | None) -> None:
         """Every case is in a state it may be in, of the revision it has to be of."""
-        states = await self.sides.intake.states()
+        states = self.sides.intake.states()
         assert states.keys() == {case.number for case in self.world.cases}
         for case in self.world.cases:
             state, revision, joined_into = states[case.number]
@@ -165,15 +166,18 @@ class RandomCases:
         self.walk.pass_days(self.dice.choice((1, 1, 2, 3)))
         self.sides.clock.to(moment(self.world.day))
         self.log.append(f"it is {self.world.day}")
-        numbers = [case.number for case in self.world.cases]
-        await agrees(self.sides.intake, self.world, numbers, exactly=False)
+        for case in self.world.cases:
+            self.sides.intake.agrees(self.world, case, exactly=False)
         await self.sides.intake.carry_out_ends()
         self.world.carry_out_ends()
-        await agrees(self.sides.intake, self.world, numbers)
-        await self.check_cases(None)
+        for case in self.world.cases:
+            self.sides.intake.agrees(self.world, case)
+        self.check_cases(None)
 
     def hear(self, events: list[Event]) -> None:
         """In order on one side; on the other a part of what waits, in any order, now and then twice."""
+        if not events:
+            return
         self.sides.prompt.hear(events)
         self.sides.prompt.draw()
         self.waiting += events
@@ -189,7 +193,7 @@ class RandomCases:
     async def look(self, *, final: bool) -> None:
         """At all that people can read, in both services."""
         await self.sides.intake.pass_watermark()
-        self.hear(await self.sides.intake.take_events())
+        self.hear(self.sides.intake.new_events())
         self.sides.prompt.check(self.world, self.sides.staff, self.order)
         await self.look_at_pages()
         if final or self.order.random() < 0.25:
@@ -215,7 +219,7 @@ class RandomCases:
     async def asked(self, function: Any) -> Any:
         """The answer; None for what is not there, or not for this person."""
         try:
-            return await self.sides.intake.read(function)
+            return await self.sides.intake.runtime.database.read(function)
         except Refusal as refusal:
             if refusal.problem.code != "not-found":
                 raise
@@ -270,7 +274,7 @@ def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         found = Sides(folder, request.param, MovableClock(folder / "clock"))
         run(found.intake.open())
         yield found
-        run(found.close())
+        found.close()
 
 
 def test_random_walks(sides: Sides) -> None:
