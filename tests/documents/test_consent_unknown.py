@@ -69,8 +69,12 @@ async def test_a_typed_reason_opens_it_once_and_goes_on_record(
         assert again.status_code == 422
         assert "200文字まで" in again.text
         assert "長" * 201 in again.text, "what was typed is there still"
-        empty = await service.client.post(path, data={"_csrf": token[1]}, headers=own(service, {**reader, **PAGE}))
-        assert empty.status_code == 503
+        for nothing in ({}, {"reason": " \u3000"}):
+            data = {"_csrf": token[1], **nothing}
+            empty = await service.client.post(path, data=data, headers=own(service, {**reader, **PAGE}))
+            assert empty.status_code == 422
+            assert "理由を入力してください" in empty.text
+        assert (await service.client.get(path, params={"reason": " \u3000"}, headers=reader)).status_code == 503
         typed = {"_csrf": token[1], "reason": REASON}
         opened = await service.client.post(path, data=typed, headers=own(service, {**reader, **PAGE}))
         assert opened.status_code == 200

@@ -159,6 +159,7 @@ async def _protected_and_corrected(cases: Cases) -> None:
     """The address of 本人 is protected from all but the provider; another protection is lifted; the form is corrected."""
     person, wife, *_ = (await cases.page())["people"]
     await cases.of_case("tsunagu", "protections", sample("protection", person=wife["id"], since=_today(cases)))
+    await cases.rest()
     protection = (await cases.page())["protections"][0]
     await cases.post("tsunagu", f"/protections/{protection['id']}/lifting", {})
     await cases.of_case("tsunagu", "protections", sample("protection", person=person["id"], since=_today(cases)))

@@ -90,6 +90,11 @@ class Visitor:
         """POST JSON, whatever comes."""
         return self._posted(service, path, json=body)
 
+    def put(self, service: str, path: str, body: Any) -> httpx.Response:
+        """PUT JSON, whatever comes."""
+        origin = self._stack.url_of(service)
+        return self.client.put(f"{origin}{path}", json=body, headers={"Origin": origin})
+
     def press(self, service: str, page: str, button: str, **chosen: str) -> httpx.Response:
         """Press a button of a page: posts the form it stands in, with its hidden fields and what was chosen."""
         for form in re.findall(r"<form\b.*?</form>", self.page(service, page), re.DOTALL):
@@ -117,9 +122,10 @@ class Line:
         return self._visitors[user]
 
     def leave(self) -> None:
-        """Close what the visitors hold open."""
+        """Close what the visitors hold open. Whoever comes back signs in anew, as after the clock was moved."""
         for visitor in self._visitors.values():
             visitor.client.close()
+        self._visitors.clear()
 
     def hand_in(self, form: dict[str, Any], user: str = "mado") -> Any:
         """Hand in a referral consulted on today; the receipt."""

@@ -184,7 +184,7 @@ def keep_document(connection: Connection, plan: Planned, content: Content) -> No
         "form_revision": revision,
         "title": plan.row.title,
         "number": content.number,
-        "persons": _json(content.told.persons),
+        "persons": msgspec.json.encode(content.told.persons).decode(),
         "version": revision,  # by the form and not by the order of arrival: a replay gives the same versions
         "urgency": content.urgency,
         "reply_by": content.reply_by.isoformat() if content.reply_by else None,

@@ -81,7 +81,7 @@ _OPEN = insert_of(access)
 _PLAN = Statement(
     documents.update()
     .where(documents.c.id == sa.bindparam("of_document"))
-    .values(planned=sa.bindparam("planned"), case_number=sa.bindparam("case_number"))
+    .values({name: sa.bindparam(name) for name in ("planned", "case_number", "persons")})
 )
 _STORED_VERSION = Statement(
     sa.select(sa.func.max(versions.c.version)).where(versions.c.document_id == sa.bindparam("of_document"))
@@ -237,11 +237,13 @@ class Doors:
         present: dict[str, list[AccessRow]] = {}
         for row in _all(_ACCESS, connection, form=form):
             present.setdefault(row[0], []).append(AccessRow(*row))
-        case_number = standing.facts.case_number
+        case_number, persons = standing.facts.case_number, standing.facts.persons
         for identity, document in there.items():
             planned, rows = identity in wanted, wanted.get(identity, [])
-            if (document.planned, document.case_number) != (planned, case_number):
-                _PLAN.run(connection, of_document=identity, planned=int(planned), case_number=case_number)
+            if (document.planned, document.case_number, document.persons) != (planned, case_number, persons):
+                _PLAN.run(
+                    connection, of_document=identity, planned=int(planned), case_number=case_number, persons=persons
+                )
             before = present.get(identity, [])
             if sorted(before) != rows:
                 self._replace(connection, document._replace(case_number=case_number), before, rows, code)

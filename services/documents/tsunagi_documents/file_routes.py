@@ -43,12 +43,13 @@ class _Opening(msgspec.Struct, frozen=True):
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """Which file somebody wants, and the reason they typed for it (empty: none)."""
+    """Which file somebody wants, and the reason they typed for it (empty: none). `posted`: they were asked for one."""
 
     document_id: str
     version: int
     file_format: str
     reason: str = ""
+    posted: bool = False
 
     @property
     def address(self) -> str:
@@ -91,7 +92,8 @@ async def read_file_with_reason(
     file_format: FromPath[str],
 ) -> Response[bytes]:
     """The same for this one reading, with a reason typed on the page that the 503 shows, or as JSON `{"reason": …}`."""
-    return await _serve(runtime, request, _Asked(document_id, version, file_format, await _typed(request)))
+    reason = await _typed(request)
+    return await _serve(runtime, request, _Asked(document_id, version, file_format, reason, posted=True))
 
 
 async def _typed(request: Request[Any, Any, Any]) -> str:
@@ -115,13 +117,15 @@ async def _typed(request: Request[Any, Any, Any]) -> str:
 async def _serve(runtime: Runtime, request: Request[Any, Any, Any], asked: _Asked) -> Response[bytes]:
     principal = acting(request)
     if principal.via == "key":  # a reason is a person's, who signed in
-        asked = msgspec.structs.replace(asked, reason="")
+        asked = msgspec.structs.replace(asked, reason="", posted=False)
+    asked = msgspec.structs.replace(asked, reason=asked.reason.strip())
     mistake = pages.mistake_in(asked.reason)
     find = partial(_find, runtime, principal, asked)
     opening = await runtime.database.read(find)
     if isinstance(opening, Refused):
         await refuse(runtime, principal, "document.open", asked.subject, opening)
     if mistake or (opening.grant.stale and not asked.reason):
+        mistake = mistake or (pages.NO_REASON if asked.posted else "")
         return await _ask_reason(runtime, request, principal, asked, opening, mistake)
     content = await _fetch(runtime, principal, asked, opening)
     if opening.document.version > asked.version:

@@ -292,9 +292,12 @@ def consent_unknown_words(known: str) -> str:
     return f"本人の同意がいまも続いているかを確かめられないため、開けません（{since}）。"
 
 
+NO_REASON = "理由を入力してください。"
+
+
 def mistake_in(reason: str) -> str:
     """What is wrong with a typed reason; empty when nothing is, also when none was typed."""
-    if len(reason.strip()) > audit.REASON_LIMIT:
+    if len(reason) > audit.REASON_LIMIT:
         return f"理由は、{audit.REASON_LIMIT}文字までにしてください。"
     if _NOT_TYPED.search(reason):
         return "理由に、使えない文字が入っています。"

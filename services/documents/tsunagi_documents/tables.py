@@ -145,7 +145,7 @@ documents = sa.Table(
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("hidden", sa.Text, nullable=False),  # JSON list of persons
     sa.Column("withheld", sa.Text, nullable=False),  # JSON list of fields
-    sa.Column("persons", sa.Text, nullable=False),  # JSON list of ids
+    sa.Column("persons", sa.Text, nullable=False),  # JSON list of ids, as the form's
     sa.Column(
         "planned", sa.Integer, nullable=False
     ),  # 1: the newest audience has somebody for it, and it is of the newest form
