@@ -24,7 +24,7 @@ class CaseWalk(Walk):
         if case is None:
             return None
         person, identity = self._person(case)
-        staff, content = self._who(agency=self.world.provider, likely=0.5), self.fill.consent(identity)
+        staff, content = self._who(agency=self.world.provider, likely=0.35), self.fill.consent(identity)
         must = against(self.world, "give_consent", staff, case)
         late = set[str]() if person else {"invalid-form"}
 
@@ -69,7 +69,7 @@ class CaseWalk(Walk):
         form = self._form("consent")
         if form is None or form.case is None:
             return None
-        case, late, staff = form.case, set[str](), self._who(agency=form.agency, likely=0.8)
+        case, late, staff = form.case, set[str](), self._who(agency=form.agency, likely=0.6)
         own = next(one for one in case.consents if one.id == form.id)
         same = own.person.rows and self.fill.chance(0.9)
         person, identity = (own.person, form.content["person"]) if same else self._person(case)
@@ -95,7 +95,7 @@ class CaseWalk(Walk):
         if found is None:
             return None
         case, own = found
-        staff, late = self._who(agency=self.world.provider, likely=0.5), set[str]()
+        staff, late = self._who(agency=self.world.provider, likely=0.35), set[str]()
         content, revision = self.fill.withdrawal(own.agencies - own.cut), self._revision(own.revision, late)
         day = dt.date.fromisoformat(content["withdrawn_on"])
         gone = set(content.get("agencies", ()))
@@ -122,7 +122,7 @@ class CaseWalk(Walk):
         if found is None:
             return None
         case, own = found
-        staff, late = self._who(agency=self.world.provider, likely=0.5), set[str]()
+        staff, late = self._who(agency=self.world.provider, likely=0.35), set[str]()
         content, revision = self.fill.extension(), self._revision(own.revision, late)
         until = dt.date.fromisoformat(content["until"]) if content["until"] else None
         if own.status != "given" or own.closed:
@@ -174,14 +174,14 @@ class CaseWalk(Walk):
         allocated = [one for one in self.staff if self.world.allocated(case, one.agency)]
         if allocated and self.fill.chance(0.4):
             return self.dice.choice(allocated)
-        return self._who(agency=self.world.provider, likely=0.5)
+        return self._who(agency=self.world.provider, likely=0.35)
 
     def correct_record(self) -> Try | None:
         """Of the writer's own; what a reply decided stays decided."""
         form = self._form("assessment", "contact", "evaluation", "reply")
         if form is None or form.case is None:
             return None
-        staff, late = self._who(agency=form.agency, likely=0.8), set[str]()
+        staff, late = self._who(agency=form.agency, likely=0.6), set[str]()
         must = against(self.world, "correct", staff, form.case, form)
         revision = self._revision(form.revision, late)
         content = self.fill.reply() if form.kind == "reply" else self.fill.record(form.kind)
@@ -205,7 +205,8 @@ class CaseWalk(Walk):
         content = self.fill.pledge(staff.agency)
 
         def done(answer: dict[str, Any], _: str) -> None:
-            self.world.pledges.append(Form(id=answer["id"], kind="pledge", agency=staff.agency, content=content))
+            form = Form(id=answer["id"], kind="pledge", agency=staff.agency, content=content, number=answer["number"])
+            self.world.pledges.append(form)
 
         must = against(self.world, "pledge", staff, None)
         return Try(action="pledge", staff=staff, kind="pledge", form=content, must=must, done=done)

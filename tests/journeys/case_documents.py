@@ -18,7 +18,7 @@ from tsunagi_documents import closing, reading
 from tsunagi_documents.announcing import Announcer
 from tsunagi_documents.closing import Doors
 from tsunagi_documents.handlers import handlers_for
-from tsunagi_documents.tables import METADATA, PENDING, STORED, access, documents, versions
+from tsunagi_documents.tables import METADATA, access, documents
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.contracts.streams import stream_of
@@ -28,7 +28,6 @@ from tsunagi_shared.outbox import Outbox
 from tsunagi_shared.service import PLUMBING_MIGRATIONS
 
 _MIGRATIONS = Path(closing.__file__).parent / "migrations" / "versions"
-_DRAWN = ("referral", "reply", "consent", "assessment", "evaluation")
 Event = tuple[str, bytes]
 
 
@@ -71,17 +70,12 @@ class DocumentsSide:
 
     def draw(self) -> None:
         """Everything that is to be drawn is stored."""
-        rows = self.connection.execute(
-            sa.select(documents).where(documents.c.state == PENDING, documents.c.planned == 1)
+        drawn = "FROM documents WHERE state = 'pending' AND planned = 1"
+        self.connection.exec_driver_sql(
+            "INSERT INTO versions (document_id, version, form_revision, template_sha256, data_sha256, made_at, previous, chain)"
+            f" SELECT id, version, form_revision, '', '', 0, x'', x'63' {drawn}"
         )
-        made = {"template_sha256": "", "data_sha256": "", "made_at": 0, "previous": b"", "chain": b"c"}
-        for row in rows.all():
-            self.connection.execute(documents.update().where(documents.c.id == row.id).values(state=STORED))
-            self.connection.execute(
-                versions.insert().values(
-                    document_id=row.id, version=row.version, form_revision=row.form_revision, **made
-                )
-            )
+        self.connection.exec_driver_sql(f"UPDATE documents SET state = 'stored' WHERE id IN (SELECT id {drawn})")
 
     def known(self) -> tuple[list[Any], list[Any]]:
         """Who may read what, and the documents that the newest audiences ask for."""
@@ -100,19 +94,20 @@ class DocumentsSide:
         sights = {name: world.readers(form) for name, form in forms.items()}
         rows = {row.id: row for row in self.connection.execute(sa.select(documents))}
         for one in staff:
+            may = one.reads_cases and acts(world, one)
+            wanted = {
+                (name, kind)
+                for name, form in forms.items()
+                if may and (sight := sights[name].get(one.agency)) is not None
+                for kind in world.papers(form, one.agency, sight)
+            }
             found = self._readable(one)
-            seen = set()
+            seen = {(rows[identity].form, rows[identity].kind) for identity in found}
+            assert seen == wanted, f"{one.user} reads {seen - wanted} too much, {wanted - seen} too little"
+            assert len(found) == len(seen)
             for identity in found:
                 row = rows[identity]
-                sight = sights[row.form].get(one.agency)
-                assert one.reads_cases, one.user
-                assert acts(world, one), one.user
-                assert sight is not None, (row.form, row.kind, one.agency)
-                _check_projection(world, forms[row.form], row, sight)
-                seen.add(row.form)
-            if one.reads_cases and acts(world, one):
-                wanted = {name for name, form in forms.items() if one.agency in sights[name] and _is_drawn(form)}
-                assert seen == wanted, f"{one.agency} does not read {wanted - seen}"
+                _check_projection(world, forms[row.form], row, sights[row.form][one.agency])
             self._check_grants(one, found, list(rows), dice)
 
     def _readable(self, staff: Staff) -> set[str]:
@@ -122,16 +117,10 @@ class DocumentsSide:
 
     def _check_grants(self, staff: Staff, found: set[str], every: list[str], dice: random.Random) -> None:
         """What is listed opens, and what is not listed does not."""
-        for identity in dice.sample(every, min(2, len(every))):
+        for identity in dice.sample(every, min(1, len(every))):
             grant = reading.grant_for(self.connection, self.profile, principal_of(staff), identity, clock.today())
             assert isinstance(grant, reading.Grant) == (identity in found), (staff.user, grant)
             assert not (isinstance(grant, reading.Grant) and grant.stale)
-
-
-def _is_drawn(form: Form) -> bool:
-    """Whether there are papers of it. Where nobody consented there is none, unless one was drawn before."""
-    refused = form.kind == "consent" and form.content["status"] != "given" and form.revision == 1
-    return form.kind in (*_DRAWN, "pledge") and not refused
 
 
 def _check_projection(world: World, form: Form, row: Any, sight: Sight) -> None:

@@ -34,6 +34,7 @@ from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.database import PLUMBING
 from tsunagi_shared.forms.checks import check
+from tsunagi_shared.forms.japanese import search_key
 from tsunagi_shared.forms.kinds import FORMS
 from tsunagi_shared.outbox import outbox
 from tsunagi_shared.problems import Refusal
@@ -216,6 +217,28 @@ class IntakeSide:
             for agency, entry in found.items():
                 if exactly or world.runner(agency, world.day) is not None:  # else nobody acts for it
                     _agrees(f"{name}, {agency}", entry, sights.get(agency), exactly=exactly)
+        if exactly:
+            self._lists_agree(world, case, wanted)
+
+    def _lists_agree(self, world: World, case: Case, wanted: dict[str, dict[str, Sight]]) -> None:
+        """The case is on the lists of those who see it, and they find it by the kana of those alone whom they see."""
+        seq = self._look.execute("SELECT seq FROM cases WHERE number = ?", (case.number,)).fetchone()
+        listed = self._look.execute('SELECT agency FROM case_lists WHERE "case" = ?', seq)
+        assert {row[0] for row in listed} == {
+            agency for form in world.forms_seen_with(case) for agency in world.readers(form)
+        }
+        keys = set(self._look.execute('SELECT agency, search_key, person FROM case_keys WHERE "case" = ?', seq))
+        most, least = set(), set()
+        for form in case.forms:
+            for person in world.shown(form):
+                identity = case.id_of(person)
+                for agency, sight in wanted[form.name].items():
+                    key = (agency, search_key(person.kana), identity)
+                    if person.kana and any(identity not in hidden for hidden in sight.hidden):
+                        most.add(key)
+                    if person.kana and all(identity not in hidden for hidden in sight.hidden):
+                        least.add(key)
+        assert least <= keys <= most, (least - keys, keys - most)
 
 
 def _agrees(name: str, entry: Stored, sight: Sight | None, *, exactly: bool) -> None:

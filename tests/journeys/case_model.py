@@ -37,6 +37,12 @@ OPENS = {
 }
 
 
+PAPERS = {
+    "referral": "referral_sheet", "reply": "referral_reply", "consent": "consent_form", "assessment": "assessment_sheet",
+    "evaluation": "evaluation_sheet", "pledge": "pledge",
+}  # fmt: skip
+
+
 class Person(msgspec.Struct, eq=False):
     """Somebody whom a case shows. `rows`: by referral (its id), the id of the line that is them there."""
 
@@ -308,6 +314,16 @@ class World:
     def forms_seen_with(self, case: Case) -> list[Form]:
         """The forms by which somebody sees a case: its own, and those of the cases joined to it."""
         return [form for one in self.cases if one is case or one.joined_into is case for form in one.forms]
+
+    def papers(self, form: Form, agency: str, sight: Sight) -> set[str]:
+        """The kinds of papers of a form that an agency with that sight reads. Where nobody consented there is none, unless
+        one was drawn before; the provider has the draft of its assessment as well."""
+        if form.kind == "consent" and form.content["status"] != "given" and form.revision == 1:
+            return set()
+        found = {PAPERS[form.kind]} if form.kind in PAPERS else set[str]()
+        return found | (
+            {"assessment_sheet"} if form.kind == "referral" and agency == self.provider and sight.full else set()
+        )
 
     def best_sight(self, case: Case, agency: str) -> Sight | None:
         """How much of the case the agency sees."""

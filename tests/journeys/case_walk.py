@@ -89,14 +89,14 @@ class Walk:
         found: Try | None = None
         while found is None:
             found = self.dice.choice(self.trials)(self)
-        if found.kind and found.must != {"forbidden"} and self.fill.chance(0.04):
+        if found.kind and "forbidden" not in found.must and self.fill.chance(0.04):
             found.form = {**found.form, "not_a_field": "x"}
             found.must = {"invalid-form"}
         return found
 
     # who, and what about -------------------------------------------------------------------------------------------------
 
-    def _who(self, *, roles: set[str] = CASE_WORK, agency: str = "", likely: float = 0.6) -> Staff:
+    def _who(self, *, roles: set[str] = CASE_WORK, agency: str = "", likely: float = 0.45) -> Staff:
         """Mostly somebody of that role (or agency) who may well do it, else anybody."""
         fit = [one for one in self.staff if one.roles & roles and (not agency or one.agency == agency)]
         return self.dice.choice(fit if fit and self.fill.chance(likely) else self.staff)
@@ -105,7 +105,7 @@ class Walk:
         steering = [
             one for one in self.staff if one.roles & STEERS and one.agency in (self.world.provider, self.world.section)
         ]
-        return self.dice.choice(steering if self.fill.chance(0.55) else self.staff)
+        return self.dice.choice(steering if self.fill.chance(0.4) else self.staff)
 
     def _case(self) -> Case | None:
         """A case, mostly one that goes on."""
@@ -222,7 +222,10 @@ class Walk:
         )  # fmt: skip
 
     def _recorded(self, kind: str, staff: Staff, content: dict[str, Any], case: Case, answer: dict[str, Any]) -> Form:
-        form = Form(id=answer["id"], kind=kind, agency=staff.agency, content=content, case=case, state="live")
+        form = Form(
+            id=answer["id"], kind=kind, agency=staff.agency, content=content, case=case, state="live",
+            number=answer["number"],
+        )  # fmt: skip
         case.forms.append(form)
         return form
 
@@ -255,7 +258,7 @@ class Walk:
         referral = self._form("referral")
         if referral is None or referral.case is None:
             return None
-        case, staff, late = referral.case, self._who(agency=referral.agency, likely=0.8), set[str]()
+        case, staff, late = referral.case, self._who(agency=referral.agency, likely=0.6), set[str]()
         must = against(self.world, "correct", staff, case, referral)
         content, revision = self.fill.corrected_referral(referral.content), self._revision(referral.revision, late)
         own = next(one for one in case.consents if one.id == referral.id)
@@ -263,6 +266,8 @@ class Walk:
         changed = content["consent"] != referral.content["consent"]
         if changed and own.closed:
             late.add("consent-ended")
+        if self._loses_protected(case, referral, content):
+            late.add("invalid-form")
 
         def done(answer: dict[str, Any], _: str) -> None:
             before, referral.content, referral.revision = referral.content, content, referral.revision + 1
@@ -281,6 +286,12 @@ class Walk:
             action="correct_referral", staff=staff, case=case, target=referral.number, kind="referral",
             form=content, revision=revision, must=must, late=late, done=done,
         )  # fmt: skip
+
+    def _loses_protected(self, case: Case, referral: Form, content: dict[str, Any]) -> bool:
+        """Whether somebody who is protected would stand in the case no more."""
+        names = {line["name"] for line in content["household"]}
+        gone = [one for one in referral.people[1:] if one.name not in names and one.rows.keys() == {referral.id}]
+        return any(one.person is person and not one.over for person in gone for one in case.protections)
 
     def _regrouped(self, case: Case, referral: Form) -> None:
         """Who stands in a corrected referral: whoever stood there keeps their line's id, somebody new gets a new one."""

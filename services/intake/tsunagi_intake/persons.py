@@ -206,6 +206,15 @@ def canonical(connection: Connection, case: int, person_id: str) -> str | None:
     return None if found is None else str(found)
 
 
+def has_lost_protected(connection: Connection, case: int) -> bool:
+    """Whether somebody is protected whom the case does not show any more, so that nobody else can be known as them either."""
+    shown = sa.select(persons.c.same_as).where(persons.c.case == case)
+    lost = sa.select(1).where(
+        protections.c.case == case, protections.c.lifted_at.is_(None), protections.c.person.not_in(shown)
+    )
+    return connection.execute(lost.limit(1)).first() is not None
+
+
 def names_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     """What papers call these persons, by id. Who stands on no form any more is left out."""
     wanted = set(ids)

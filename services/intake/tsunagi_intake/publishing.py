@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from tsunagi_intake import audience as audiences
 from tsunagi_intake import cases, form_facts, numbering, persons
 from tsunagi_intake.tables import cases as cases_table
-from tsunagi_intake.tables import consents, records, referrals
+from tsunagi_intake.tables import consents, protections, records, referrals
 from tsunagi_shared import clock
 from tsunagi_shared.contracts import events
 from tsunagi_shared.contracts.audience import AudienceEntry
@@ -221,6 +221,13 @@ def publish_consent_end(
         at=clock.now(),
     )  # fmt: skip
     outbox.add(connection, events.CONSENT_WITHDRAWN, event, aggregate=f"consent/{row.id}", revision=row.revision)
+
+
+def is_protected(connection: Connection, case: int) -> bool:
+    """Whether anybody is protected in the case, or in those joined with it."""
+    group = form_facts.group_of(connection, case)
+    held = sa.select(1).where(protections.c.case.in_(group), protections.c.lifted_at.is_(None))
+    return connection.execute(held.limit(1)).first() is not None
 
 
 def publish_protection(connection: Connection, case: int, profile: Profile, outbox: Outbox) -> None:

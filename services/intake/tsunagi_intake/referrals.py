@@ -209,6 +209,13 @@ CASE_FIXED = FieldError(
 )
 
 
+PROTECTED_STAYS = FieldError(
+    "household",
+    "protected-person",
+    "住所等の秘匿を設定している人は、世帯員から外せません。先に、地域福祉コーディネーターか所管課に解除を依頼してください。",
+)
+
+
 def correct(connection: Connection, write: Write, number: str, form: Referral) -> bytes:
     """Put a corrected form in the place of what was handed in; returns the encoded Receipt. Refusals as `submit`, and Stale.
 
@@ -234,6 +241,8 @@ def _correct(connection: Connection, write: Write, number: str, form: Referral) 
                 consent_status=form.consent.status.value)
     )  # fmt: skip
     persons.correct(connection, case.seq, row.id, revision, (before, form))
+    if persons.has_lost_protected(connection, case.seq):  # a correction withholds more, never less
+        raise invalid(PROTECTED_STAYS)
     subject = persons.canonical(connection, case.seq, f"{row.id}.0") or f"{row.id}.0"
     if consent_records.correct_from_referral(connection, row.id, before.consent, form.consent):
         if form.consent.status is ConsentStatus.REFUSED:
@@ -241,7 +250,8 @@ def _correct(connection: Connection, write: Write, number: str, form: Referral) 
         audit.record(
             connection, write.principal, "consent.correct", f"consent/{row.id}", basis="origin", case=case.number
         )
-    if actions.correct_protection_of(connection, case.seq, row.id, subject, (before, form), write.principal.user):
+    added = actions.correct_protection_of(connection, case.seq, row.id, subject, (before, form), write.principal.user)
+    if added or publishing.is_protected(connection, case.seq):  # whom a protection reaches follows from who is who
         publishing.publish_protection(connection, case.seq, write.profile, write.outbox)
     changed = records.publish_anew(connection, write, case, ref, "correction")
     standing.note(connection, case, Happening.REFERRAL_CORRECTED, ref, write.principal, code=str(revision))
