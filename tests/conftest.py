@@ -49,6 +49,13 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "_NOBODY", cheap.hash("nobody's password"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def real_time_again() -> Iterator[None]:
+    """No file of tests leaves a moved clock to the next one."""
+    yield
+    clock.follow(None)
+
+
 @pytest.fixture
 def movable_clock(tmp_path: Path) -> Iterator[MovableClock]:
     """A clock that shows the real time until it is moved, and again after the test."""
