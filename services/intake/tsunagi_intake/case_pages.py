@@ -9,10 +9,22 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import case_sections, cases, joining, people, projections, rules, standing, steering, timeline
+from tsunagi_intake import (
+    case_sections,
+    cases,
+    joining,
+    people,
+    plan_reading,
+    projections,
+    rules,
+    standing,
+    steering,
+    timeline,
+)
 from tsunagi_intake.case_sections import AllocationLine, GroundLine, ProtectionLine, RecordLine
 from tsunagi_intake.joining import MatchLine
 from tsunagi_intake.people import PersonLine
+from tsunagi_intake.plan_reading import PlanLine
 from tsunagi_intake.projections import DocumentLine
 from tsunagi_intake.rules import Action, Standing
 from tsunagi_intake.standing import CaseRow
@@ -23,6 +35,7 @@ from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.profile import Profile, Role
+from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.problems import not_found
 
 MOST_REFERRALS = 50  # shown on the page, newest first
@@ -32,7 +45,8 @@ RECORDS_SHOWN = 5  # of each kind; the others are a page of their own
 _ON_THE_CASE = (
     Action.GIVE_CONSENT, Action.WITHDRAW_CONSENT, Action.EXTEND_CONSENT, Action.ASSESS, Action.LOG_CONTACT, Action.EVALUATE,
     Action.PROTECT, Action.LIFT_PROTECTION, Action.ALLOCATE, Action.SET_LEAD, Action.CLOSE_CASE, Action.JOIN_CASES,
-    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.HOLD, Action.DISCLOSE,
+    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.HOLD, Action.DISCLOSE, Action.REQUEST_INFORMATION,
+    Action.ISSUE_CONTACT_LOG,
 )  # fmt: skip
 _ON_A_REFERRAL = (Action.REPLY, Action.CORRECT, Action.WITHDRAW_REFERRAL, Action.RECALL_REFERRAL)
 
@@ -80,6 +94,8 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     people: tuple[PersonLine, ...]
     some_hidden: bool
     referrals: tuple[CaseReferral, ...]
+    plans: tuple[PlanLine, ...]
+    plan_kinds: tuple[PlanKind, ...]  # that the caller may draw up
     records: tuple[RecordLine, ...]
     documents: tuple[DocumentLine, ...]
     protections: tuple[ProtectionLine, ...]
@@ -105,6 +121,8 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
     written = case_sections.records_of(connection, principal, group, RECORDS_SHOWN)
     views = {f"referral/{line.id}": line.view for line in taken}
     views |= {f"{line.kind}/{line.id}": line.view for line in written}
+    planned = plan_reading.lines_of(connection, principal, group)
+    views |= {f"plan/{line.id}": line.view for line in planned}
     lines = timeline.visible(connection, principal, group, full=full, before=before)
     told = joining.is_told(principal, profile, own)
     return CasePage(
@@ -116,6 +134,7 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
         joined=tuple(number_of(connection, seq) for seq in group[1:]),
         previous=joining.previous_of(connection, principal, case), view=own.view or View.MINIMAL,
         actions=actions, people=shown.lines, some_hidden=shown.some_hidden, referrals=taken, records=written,
+        plans=planned, plan_kinds=plan_reading.kinds_offered(principal, profile, own),
         documents=projections.documents_of(connection, views, principal.agency),
         protections=case_sections.protections_of(connection, group, _reads_reasons(principal)) if full else (),
         allocations=case_sections.allocations_of(connection, group) if full else (),

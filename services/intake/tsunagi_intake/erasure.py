@@ -23,6 +23,8 @@ from sqlalchemy import Connection
 
 from tsunagi_intake import cases, disposals, retention
 from tsunagi_intake.disposals import ERASE, ERASED, SKIPPED, EraseOrder
+from tsunagi_intake.meeting_tables import agenda_items, community_issues, minutes_drafts
+from tsunagi_intake.plan_tables import plans
 from tsunagi_intake.tables import (
     allocations,
     audience,
@@ -242,11 +244,23 @@ def _empty(connection: Connection, case: int, number: str) -> None:
     for table in (revisions, audience):
         connection.execute(table.delete().where(table.c.form.in_(_of_forms((case,)))))
     for table in (
-        persons, consents, protections, grounds, allocations, case_keys, case_lists, records, referrals,
+        persons, consents, protections, grounds, allocations, plans, minutes_drafts, case_keys, case_lists, records, referrals,
     ):  # fmt: skip
         connection.execute(table.delete().where(table.c.case == case))
+    _forget_items(connection, case)
     for table in (documents, deliveries, receipts):
         connection.execute(table.delete().where(table.c.case_number == number))
+
+
+def _forget_items(connection: Connection, case: int) -> None:
+    """Of what sittings heard of the case only its number is left; what they handed on no longer leads back to it."""
+    heard = sa.select(agenda_items.c.id).where(agenda_items.c.case == case)
+    connection.execute(community_issues.update().where(community_issues.c.item.in_(heard)).values(item=""))
+    connection.execute(
+        agenda_items.update().where(agenda_items.c.case == case).values(
+            note="", papers="[]", state=sa.case((agenda_items.c.state == "open", "withdrawn"), else_=agenda_items.c.state)
+        )
+    )  # fmt: skip
 
 
 def _names_of(connection: Connection, case: int, number: str) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """What the rule on the audience needs to know of each form of a case, read from the tables at one stroke.
 
-A case of a thousand forms costs nine queries: consents, protections, grounds and allocations belong to the case and are
-shared by its forms.
+A case of a thousand forms costs a dozen queries: consents, protections, grounds, allocations and sittings belong to the case
+and are shared by its forms.
 
 - A person is known by the id of their first row in the case (`persons.same_as`).
 - A consent counts as long as the record it came with: one taken back brings no consent. Whom it excluded stays excluded.
@@ -20,7 +20,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact
+from tsunagi_intake import agenda, plan_facts
+from tsunagi_intake.agenda import HeardItem
+from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact, SittingFact
 from tsunagi_intake.consents import ConsentFact, later
 from tsunagi_intake.tables import allocations, cases, consents, grounds, persons, protections, records, referrals
 from tsunagi_shared import clock
@@ -32,8 +34,13 @@ from tsunagi_shared.forms.referral import ConsentStatus
 _STATUS = {status.value: status for status in ConsentStatus}
 ERASED = "erased"  # a case of which only its number is left
 TAKEN_BACK = ("withdrawn", "misdirected")
+_OF_A_SITTING = ("meeting", "minutes")  # may belong to no case
+_NO_ITEM = HeardItem(closed=False, minimal=False)
 # Kinds of records that belong to another record: nobody gets them on their own
-PAPERS = ("withdrawal", "consent_withdrawal", "consent_extension", "closure")
+PAPERS = (
+    "withdrawal", "consent_withdrawal", "consent_extension", "closure", "plan_agreement", "municipal_decision",
+    "support_answer",
+)  # fmt: skip
 
 
 class StoredForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +184,15 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
     everybody = tuple(dict.fromkeys(person for referral in counting for person in shown[referral]))
     wanted = tuple(dict.fromkeys(agency for referral in counting for agency in destinations[referral]))
     origins = {f"referral/{found[0]}": found[1] for found in taken}
-    forms += [_record(found, everybody, wanted, origins.get(found[2], ""), shared) for found in written]
+    origins |= {f"information_request/{found[0]}": found[3] for found in written if found[1] == "information_request"}
+    minutes = agenda.heard(connection, case) if any(found[1] == "minutes" for found in written) else {}
+    rows_of = plan_facts.own_rows(connection, case, day) if any(found[1] == "plan" for found in written) else {}
+    forms += [
+        _record(
+            found, everybody, wanted, origins.get(found[2], ""), minutes, {**shared, "own_rows": rows_of.get(found[0], {})}
+        )
+        for found in written
+    ]
     return CaseForms(
         case=case,
         number=number,
@@ -185,7 +200,7 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
         fiscal_year=fiscal_year,
         origin=origin or (taken[0][1] if taken else ""),
         joined=joined_into is not None,
-        forms=tuple(forms),
+        forms=_with_sittings(tuple(forms), agenda.sittings_of(connection, case)),
         keys=_keys(rows),
     )
 
@@ -196,8 +211,11 @@ def facts_of(connection: Connection, profile: Profile, form: str) -> FormFacts |
     row = (_CASE_OF_REFERRAL if kind == "referral" else _CASE_OF_RECORD).first(connection, wanted=identity)
     if row is None:
         return None
-    if row[0] is None:  # a pledge belongs to no case
-        return FormFacts(form=form, kind=row[1], origin=row[2], persons=(), consents=(), protections=(), grounds=())
+    if row[0] is None:  # a pledge, a notice, and minutes of what is about nobody belong to no case
+        return FormFacts(
+            form=form, kind=row[1], origin=row[2], persons=(), consents=(), protections=(), grounds=(),
+            sittings=agenda.called_to(connection, form) if row[1] in _OF_A_SITTING else (),
+        )  # fmt: skip
     found = of_case(connection, profile, row[0], clock.today())
     return next((stored.facts for stored in found.forms if stored.facts.form == form), None) if found else None
 
@@ -246,15 +264,38 @@ def _record(
     everybody: tuple[str, ...],
     destinations: tuple[str, ...],
     answers: str,
+    minutes: Mapping[str, HeardItem],
     shared: Mapping[str, Any],
 ) -> StoredForm:
-    identity, kind, _, agency, state, revision, only, stored_persons = row
+    identity, kind, about, agency, state, revision, only, stored_persons = row
+    item = minutes.get(f"{kind}/{identity}", _NO_ITEM)
+    addressee, law = asked_of(about) if kind == "information_request" else ("", "")
     facts = FormFacts(
-        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations, persons=everybody,
-        answers=answers, withdrawn=state if state in TAKEN_BACK else "", **shared,
+        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations,
+        persons=() if item.minimal else everybody, answers=answers, withdrawn=state if state in TAKEN_BACK else "",
+        hearing=item.agencies, closed=item.closed, minimal=item.minimal, addressee=addressee, law=law, **shared,
     )  # fmt: skip
     return StoredForm(
         facts=facts, audience_revision=revision, support_meeting_only=bool(only), persons=stored_persons, left_out=""
+    )
+
+
+def asked_of(about: str) -> tuple[str, str]:
+    """(agency, law) of a request for information, out of what it is about: `agency/<id>`, or `agency/<id>/<law>`."""
+    agency, _, law = about.partition("/")[2].partition("/")
+    return agency, law
+
+
+def _with_sittings(forms: tuple[StoredForm, ...], sittings: tuple[SittingFact, ...]) -> tuple[StoredForm, ...]:
+    """The forms with those who hear them in a 支援会議."""
+    if not sittings:
+        return forms
+    heard = {
+        form.facts.form: tuple(fact for fact in sittings if form.facts.form in fact.forms) for form in forms
+    }
+    return tuple(
+        msgspec.structs.replace(form, facts=msgspec.structs.replace(form.facts, sittings=heard[form.facts.form]))
+        for form in forms
     )
 
 

@@ -22,8 +22,8 @@ from tsunagi_shared.accounts import Principal
 from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, principal_of, staff
 from tsunagi_shared.contracts.profile import Role
 from tsunagi_shared.forms.checks import FieldError
-from tsunagi_shared.forms.fields import form_schema
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.schema import form_schema
 from tsunagi_shared.problems import Refusal, not_found, problem_of, too_large, wants_page
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import posted_fields, sign_in_page

@@ -209,9 +209,7 @@ case_lists = sa.Table(
     sa.Column("case", sa.Integer, sa.ForeignKey("cases.seq"), primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("fiscal_year", sa.Integer, nullable=False),
-    sa.Column(
-        "origin", sa.Text, nullable=False, server_default=sa.text("''")
-    ),  # the agency that wrote the case's first referral
+    sa.Column("origin", sa.Text, nullable=False, server_default=sa.text("''")),  # who wrote the case's first referral
     sa.Index("case_lists_case", "case"),
     sa.Index("case_lists_state", "agency", "state", "case", "fiscal_year"),
     sa.Index("case_lists_origin", "agency", "origin", "state", "case", "fiscal_year"),
@@ -356,8 +354,7 @@ documents = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("page", sa.Text),
     sa.Column("readers", sa.Text),  # JSON list of agencies
-    # the event the readers were taken from
-    sa.Column("readers_revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("readers_revision", sa.Integer, nullable=False, server_default="0"),  # of the event they were taken from
     sa.Column("superseded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("word_state", sa.Text, nullable=False),  # unknown | stored | failed
     sa.Column("word_code", sa.Text, nullable=False),
@@ -398,3 +395,5 @@ receipts = sa.Table(
     sa.Column("misdelivered_by", sa.Text),
     sa.Column("misdelivered_code", sa.Text),
 )
+
+from tsunagi_intake import meeting_tables, plan_tables  # noqa: E402, F401 - on the same metadata: with these come those

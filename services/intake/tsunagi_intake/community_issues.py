@@ -1,0 +1,150 @@
+"""地域課題 and 不足する社会資源 that minutes hand on to another body: without a case, and answered by that body's office.
+
+The text was written without names (the form says so); which item it comes from is kept for those who ran that sitting.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake import numbering, records, standing
+from tsunagi_intake.agenda import Item
+from tsunagi_intake.meeting_office import is_office_of, may_run
+from tsunagi_intake.meeting_tables import community_issues
+from tsunagi_intake.records import Receipt, Write
+from tsunagi_intake.rulebook import REFUSALS
+from tsunagi_shared import audit, clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.envelope import uuid7
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.forms.fields import CodeList
+from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.problems import Refusal, not_found
+
+PAGE = 50
+ANSWER_LIMIT = 2000  # characters
+
+
+class IssueKind(CodeList):
+    """What is handed on."""
+
+    ISSUE = "issue", "地域課題"
+    RESOURCE = "resource", "不足する社会資源"
+
+
+class IssueState(CodeList):
+    """How far the body it was handed to has come."""
+
+    HANDED = "handed", "伝えた"
+    RECEIVED = "received", "受け取った"
+    ANSWERED = "answered", "回答した"
+
+
+class IssueReply(msgspec.Struct, frozen=True, kw_only=True):
+    """受領, or with an answer 回答."""
+
+    answer: str = ""
+
+
+class IssueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing handed on. `is_own`: the reader's body it was handed to, who may answer."""
+
+    id: str
+    number: str
+    from_body: str
+    to_body: str
+    kind: IssueKind
+    text: str
+    state: IssueState
+    at: dt.datetime
+    answer: str
+    answered_at: dt.datetime | None
+    answered_by: str
+    is_own: bool
+
+
+class IssueList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page, newest first; `next` goes into `?before=`."""
+
+    items: tuple[IssueLine, ...]
+    next: str
+
+
+def hand_on(connection: Connection, write: Write, item: Item, form: Minutes) -> None:
+    """Hand on what the minutes say, in the transaction that closes them."""
+    if not form.hands_over_to:
+        return
+    moment = clock.now_us()
+    year = clock.fiscal_year(clock.today())
+    for kind, text in ((IssueKind.ISSUE, form.community_issue), (IssueKind.RESOURCE, form.missing_resource)):
+        if not text:
+            continue
+        number = f"課題{year}-{numbering.following(connection, 'community_issue', year):04d}"
+        connection.execute(
+            community_issues.insert().values(
+                id=uuid7(moment), number=number, from_body=item.body, to_body=form.hands_over_to, item=item.id,
+                kind=kind.value, text=text, state=IssueState.HANDED.value, at=moment, answer="", answered_by="",
+            )
+        )  # fmt: skip
+
+
+def list_issues(connection: Connection, principal: Principal, profile: Profile, before: str, limit: int) -> IssueList:
+    """What was handed on to and from the bodies whose office the reader's agency is; the section sees all."""
+    wanted = sa.select(community_issues).order_by(community_issues.c.id.desc()).limit(limit + 1)
+    if principal.agency != profile.municipality.responsible_section:
+        day = clock.today()
+        bodies = [body.id for body in profile.bodies if is_office_of(principal.agency, profile, body.id, day)]
+        wanted = wanted.where(sa.or_(community_issues.c.to_body.in_(bodies), community_issues.c.from_body.in_(bodies)))
+    if before:
+        wanted = wanted.where(community_issues.c.id < before)
+    if not principal.reads_cases:
+        wanted = wanted.where(sa.false())
+    rows = connection.execute(wanted).all()
+    lines = tuple(_line(row, principal, profile) for row in rows[:limit])
+    return IssueList(items=lines, next=lines[-1].id if len(rows) > limit else "")
+
+
+def _line(row: sa.Row[tuple[object, ...]], principal: Principal, profile: Profile) -> IssueLine:
+    return IssueLine(
+        id=row.id, number=row.number, from_body=row.from_body, to_body=row.to_body, kind=IssueKind[row.kind.upper()],
+        text=row.text, state=IssueState[row.state.upper()], at=clock.moment_of(row.at), answer=row.answer,
+        answered_at=clock.moment_of(row.answered_at) if row.answered_at is not None else None,
+        answered_by=row.answered_by, is_own=may_run(principal, profile, (row.to_body,), clock.today()),
+    )  # fmt: skip
+
+
+def reply(connection: Connection, write: Write, identity: str, answer: IssueReply) -> bytes:
+    """The body that it was handed to has it, or answers; returns the encoded Receipt. Refusal, KeyReused."""
+    return records.once(connection, write, lambda: _reply(connection, write, identity, answer))
+
+
+def _reply(connection: Connection, write: Write, identity: str, answer: IssueReply) -> Receipt:
+    row = connection.execute(sa.select(community_issues).where(community_issues.c.id == identity)).first()
+    principal, profile, today = write.principal, write.profile, clock.today()
+    if row is None or not any(
+        is_office_of(principal.agency, profile, body, today) for body in (row.to_body, row.from_body)
+    ):
+        raise not_found()
+    if not may_run(principal, profile, (row.to_body,), today):
+        raise standing.refusal_of(REFUSALS["not-body-office"])
+    if row.state == IssueState.ANSWERED.value:
+        raise Refusal(
+            409, "already-answered", "すでに回答が記録されています。", "一覧を開き直して、回答を確かめてください。"
+        )
+    text = answer.answer.strip()
+    state = IssueState.ANSWERED if text else IssueState.RECEIVED
+    moment = clock.now_us()
+    connection.execute(
+        community_issues.update().where(community_issues.c.id == identity).values(
+            state=state.value, answer=text[:ANSWER_LIMIT], answered_at=moment, answered_by=principal.name
+        )
+    )  # fmt: skip
+    audit.record(connection, principal, "community_issue.reply", f"community_issue/{identity}", basis="sitting")
+    return Receipt(
+        kind="community_issue", id=identity, number=row.number, case_number="", revision=1,
+        received_at=clock.moment_of(moment), code=state.value,
+    )  # fmt: skip

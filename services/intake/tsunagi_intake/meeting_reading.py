@@ -1,0 +1,237 @@
+"""Sittings as their readers may see them: the office all of it, the responsible section all of it, an agency that was called
+the items it hears. Numbers only; what is said of a case stands in its minutes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake import agenda, occasions
+from tsunagi_intake.agenda import ItemState, MeetingState, Sitting
+from tsunagi_intake.meeting_events import round_of_year
+from tsunagi_intake.meeting_office import is_office_of, is_told, may_run
+from tsunagi_intake.meeting_tables import meeting_members, meetings, minutes_drafts
+from tsunagi_intake.tables import records
+from tsunagi_shared import clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.profile import LegalRole, Profile
+from tsunagi_shared.forms.meeting import Meeting, MinimalReason, Occasion
+from tsunagi_shared.problems import not_found
+
+AHEAD_DAYS = 183  # for so long occasions are proposed
+
+
+class ItemLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An item. `hears`: agencies that hear it, as it was convened; `typed_at`: its minutes were begun; `may_write`: the
+    reader writes its minutes."""
+
+    id: str
+    position: int
+    case_number: str
+    plan_number: str
+    body: str
+    legal_role: LegalRole
+    occasion: Occasion
+    minimal_reason: MinimalReason | None
+    note: str
+    state: ItemState
+    minutes: str
+    hears: tuple[str, ...]
+    revision: int
+    typed_at: dt.datetime | None
+    may_write: bool
+
+
+class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody called. `leaves_for`: positions of items."""
+
+    id: str
+    agency: str
+    user: str
+    name: str
+    title: str
+    chosen: bool
+    told_on: dt.date | None
+    attends: bool
+    leaves_for: tuple[int, ...]
+
+
+class MeetingPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A sitting. `may_run`: the reader is of its office; `round`: 第n回 of its first body in the 年度."""
+
+    id: str
+    number: str
+    revision: int
+    state: MeetingState
+    form: Meeting
+    round: int
+    convened_at: dt.datetime | None
+    reply_by: dt.date | None
+    closed_at: dt.datetime | None
+    closed_by: str
+    may_run: bool
+    items: tuple[ItemLine, ...]
+    members: tuple[MemberLine, ...]
+
+
+class MeetingLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A sitting on the list."""
+
+    id: str
+    number: str
+    bodies: tuple[str, ...]
+    held_on: dt.date
+    starts_at: str
+    place: str
+    state: MeetingState
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A day on which a body is due to meet by its schedule, with no sitting made for it yet."""
+
+    body: str
+    held_on: dt.date
+
+
+class MeetingList(msgspec.Struct, frozen=True, kw_only=True):
+    """The sittings that the reader may know of, the latest first; `next` goes into `?before=`. `proposed`: what is to be
+    made by the schedules of the bodies they run."""
+
+    items: tuple[MeetingLine, ...]
+    next: str
+    proposed: tuple[Proposed, ...]
+
+
+def page_of(connection: Connection, principal: Principal, profile: Profile, identity: str) -> MeetingPage:
+    """The sitting for this reader; the common 404 for whoever may not know of it."""
+    found = agenda.sitting(connection, identity)
+    runs = may_run(principal, profile, found.form.bodies, found.held_on)
+    whole = _sees_all(principal, profile, found)
+    if not whole and not is_told(connection, principal, found):
+        raise not_found()
+    items = agenda.items(connection, identity, withdrawn=whole)
+    places = agenda.places(connection, [item.id for item in items])
+    called = agenda.members(connection, identity)
+    typed = {
+        row.item: row.saved_at
+        for row in connection.execute(sa.select(minutes_drafts.c.item, minutes_drafts.c.saved_at))
+        if any(item.id == row.item for item in items)
+    }
+    lines = []
+    for item in items:
+        hears = dict.fromkeys(
+            one.agency for one in called if (item.id, one.id) in places and not places[item.id, one.id].leaves
+        )
+        if not whole and principal.agency not in hears:
+            continue
+        writes = is_office_of(principal.agency, profile, item.body, found.held_on)
+        lines.append(
+            ItemLine(
+                id=item.id, position=item.position, case_number=item.case_number, plan_number=item.plan_number,
+                body=item.body, legal_role=item.legal_role, occasion=item.occasion, minimal_reason=item.minimal_reason,
+                note=item.note if whole else "", state=item.state, minutes=item.minutes, hears=tuple(hears),
+                revision=item.revision if writes else 0,
+                typed_at=clock.moment_of(typed[item.id]) if writes and item.id in typed else None,
+                may_write=writes and principal.reads_cases and item.state is ItemState.OPEN
+                and found.state in (MeetingState.PLANNED, MeetingState.CONVENED),
+            )
+        )  # fmt: skip
+    members = tuple(
+        MemberLine(
+            id=one.id, agency=one.agency, user=one.user if whole else "", name=one.name, title=one.title, chosen=one.chosen,
+            told_on=one.told_on, attends=one.attends,
+            leaves_for=tuple(
+                item.position for item in items if (item.id, one.id) in places and places[item.id, one.id].leaves
+            ),
+        )
+        for one in called
+        if whole or one.agency == principal.agency
+    )  # fmt: skip
+    return MeetingPage(
+        id=identity, number=found.number, revision=found.revision, state=found.state, form=found.form,
+        round=round_of_year(connection, found.form.bodies[0], found), convened_at=_moment(found.convened_at),
+        reply_by=found.reply_by, closed_at=_moment(found.closed_at), closed_by=found.closed_by, may_run=runs,
+        items=tuple(lines), members=members,
+    )  # fmt: skip
+
+
+def _sees_all(principal: Principal, profile: Profile, found: Sitting) -> bool:
+    """The office of any of its bodies, and the responsible section."""
+    if not principal.reads_cases:
+        return False
+    return principal.agency == profile.municipality.responsible_section or any(
+        is_office_of(principal.agency, profile, body, found.held_on) for body in found.form.bodies
+    )
+
+
+def _moment(microseconds: int | None) -> dt.datetime | None:
+    return None if microseconds is None else clock.moment_of(microseconds)
+
+
+def list_of(connection: Connection, principal: Principal, profile: Profile, before: str, limit: int) -> MeetingList:
+    """A page of the sittings that the reader may know of, from the one before `before` (`<day>.<id>`; empty: the latest)."""
+    wanted = (
+        sa.select(meetings, records.c.form, records.c.agency)
+        .join(records, records.c.id == meetings.c.id)
+        .order_by(meetings.c.held_on.desc(), meetings.c.id.desc())
+    )
+    if before:
+        day, _, identity = before.partition(".")
+        wanted = wanted.where(
+            sa.tuple_(meetings.c.held_on, meetings.c.id) < sa.tuple_(sa.literal(day), sa.literal(identity))
+        )
+    if principal.agency != profile.municipality.responsible_section:
+        called = sa.select(1).where(
+            meeting_members.c.meeting == meetings.c.id, meeting_members.c.agency == principal.agency,
+            meeting_members.c.removed == 0, meetings.c.convened_at.is_not(None),
+        )  # fmt: skip
+        own = _own_bodies(principal, profile)
+        runs = sa.or_(sa.false(), *(sa.func.instr(meetings.c.bodies, f'"{body}"') > 0 for body in own))
+        wanted = wanted.where(sa.or_(called.exists(), runs))
+    if not principal.reads_cases:
+        wanted = wanted.where(sa.false())
+    rows = connection.execute(wanted.limit(limit + 1)).all()
+    lines = tuple(_line(agenda.sitting_of(row)) for row in rows[:limit])
+    following = f"{lines[-1].held_on.isoformat()}.{lines[-1].id}" if len(rows) > limit else ""
+    return MeetingList(
+        items=lines, next=following, proposed=() if before else _proposed(connection, principal, profile)
+    )
+
+
+def _own_bodies(principal: Principal, profile: Profile) -> tuple[str, ...]:
+    day = clock.today()
+    return tuple(body.id for body in profile.bodies if is_office_of(principal.agency, profile, body.id, day))
+
+
+def _line(found: Sitting) -> MeetingLine:
+    return MeetingLine(
+        id=found.id, number=found.number, bodies=tuple(found.form.bodies), held_on=found.held_on,
+        starts_at=found.form.starts_at, place=found.form.place, state=found.state,
+    )  # fmt: skip
+
+
+def _proposed(connection: Connection, principal: Principal, profile: Profile) -> tuple[Proposed, ...]:
+    """The next days of each body that the reader runs, without those for which there is a sitting."""
+    start = clock.today()
+    until = start + dt.timedelta(AHEAD_DAYS)
+    made = {
+        (body, row.held_on)
+        for row in connection.execute(
+            sa.select(meetings.c.bodies, meetings.c.held_on).where(
+                meetings.c.held_on >= start.isoformat(), meetings.c.state != MeetingState.CANCELLED.value
+            )
+        )
+        for body in msgspec.json.decode(row.bodies, type=list[str])
+    }
+    found = [
+        Proposed(body=body, held_on=day)
+        for body in _own_bodies(principal, profile)
+        if may_run(principal, profile, (body,), start)
+        for day in occasions.occasions_of(profile.body(body), start, until)
+        if (body, day.isoformat()) not in made
+    ]
+    return tuple(sorted(found, key=lambda line: (line.held_on, line.body)))
