@@ -191,10 +191,10 @@ async def test_wrong_queries_are_refused(intake: Intake, query: str) -> None:
 
 
 async def test_nothing_is_walked_but_the_page(intake: Intake) -> None:
-    """With 20,000 cases, every list, search, count and case page finds its rows along an index, and sorts none but its own."""
+    """With 2,000 cases, every list, search, count and case page finds its rows along an index, and sorts none but its own."""
 
     def plan(connection: Connection) -> list[str]:
-        fill(connection, 20_000, every=2)
+        fill(connection, 2_000, every=2)
         statements: list[tuple[str, Any]] = []
         sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
         for filters in (

@@ -279,12 +279,15 @@ def sides_of(name: str, folder: Path) -> Iterator[Sides]:
             clock.follow(None)
 
 
-def walk_all(name: str, folder: Path, walks: int) -> None:
-    """So many walks, each from its own seed; enough of what is tried must be accepted for them to lead anywhere."""
+def walk_all(name: str, folder: Path, walks: int) -> int:
+    """So many walks, each from its own seed; returns how many steps were accepted, which must be enough to lead anywhere."""
+    accepted = 0
     with sides_of(name, folder) as sides:
         for seed in range(walks):
             counts = replay(sides, seed)
             assert counts.get("accepted", 0) > STEPS // 5, counts
+            accepted += counts["accepted"]
+    return accepted
 
 
 def replay(sides: Sides, seed: int, steps: int = STEPS, look_every: int = LOOK_EVERY) -> dict[str, int]:
