@@ -76,6 +76,7 @@ MAY: dict[Action, list[tuple[set[str], set[str]]]] = {
     Action.CLOSE_CASE: [(OFFICE, STEERS)],
     Action.JOIN_CASES: [(OFFICE, STEERS)],
     Action.RECORD_GROUND: [(OFFICE, STEERS | {"chair"})],
+    Action.END_GROUND: [(OFFICE, STEERS | {"chair"})],
     Action.REVIEW_GROUND: [({"section"}, {"responsible_section"})],
     Action.PROPOSE_DISPOSAL: [({"section"}, {"responsible_section"})],
     Action.PROPOSE_DISPOSAL: [({"section"}, {"responsible_section"})],
@@ -163,6 +164,7 @@ def test_rule_may_part() -> None:
         Action.CLOSE_CASE: "not-provider-or-section",
         Action.JOIN_CASES: "not-provider-or-section",
         Action.RECORD_GROUND: "not-provider-or-section",
+        Action.END_GROUND: "not-provider-or-section",
         Action.REVIEW_GROUND: "not-section",
         Action.PROPOSE_DISPOSAL: "not-section",
         Action.PROPOSE_DISPOSAL: "not-section",
@@ -227,7 +229,8 @@ def test_rule_case_end(state: CaseState) -> None:
             assert joined == "case-joined"
     assert {
         Action.READ, Action.RECALL_REFERRAL, Action.WITHDRAW_CONSENT, Action.PROTECT, Action.LIFT_PROTECTION,
-        Action.REVIEW_GROUND, Action.PROPOSE_DISPOSAL, Action.APPROVE_DISPOSAL, Action.HOLD, Action.DISCLOSE,
+        Action.REVIEW_GROUND, Action.END_GROUND, Action.PROPOSE_DISPOSAL, Action.APPROVE_DISPOSAL, Action.HOLD,
+        Action.DISCLOSE,
     } == AFTER_THE_END  # fmt: skip
 
 

@@ -119,6 +119,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str, str]] = [
     ("ground", {"law": ""}, "law", "required"),
     ("ground", {"law": "no-law"}, "law", "wrong-code"),
     ("ground", {"kind": "emergency", "decided_by": ""}, "decided_by", "required"),
+    ("ground", {"kind": "emergency", "until": ""}, "until", "required"),
     ("closure", {"reason": "tired"}, "reason", "wrong-code"),
 ]
 
@@ -152,6 +153,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("protection", {"kind": "own_wish", "reason": "", "until": "2026-04-20"}),
     ("allocation", {"until": None}),
     ("ground", {"kind": "emergency", "law": ""}),
+    ("ground", {"until": None}),
     ("closure", {"note": "", "lead_agency": ""}),
 ]
 
@@ -215,6 +217,7 @@ def test_a_wrong_value_brings_no_second_error(fussa: Profile) -> None:
         ("evaluation", "follow_up_method", {}),
         ("ground", "law", {}),
         ("ground", "decided_by", {"kind": "emergency"}),
+        ("ground", "until", {"kind": "emergency"}),
         ("protection", "reason", {"kind": "other"}),
     ):
         values = dict(changes) if "." in path else {**changes, path: wrong}

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from tsunagi_documents.engine import Context
-from tsunagi_documents.sheets_withholding import (
-    ADDRESS,
-    ADDRESS_LIKE,
-    PHONE,
-    PHONE_LIKE,
-    Cut,
-    Patterns,
-    name_patterns,
-    scrub,
-)
+from tsunagi_documents.sheets_withholding import ADDRESS, PHONE, Cut, scrub
 from tsunagi_documents.sheets_wording import (
     WITHHELD,
     choices,
@@ -40,6 +31,7 @@ from tsunagi_shared.forms.consent import ConsentMeeting, ConsentScope, Signer
 from tsunagi_shared.forms.evaluation import Change, EvaluationOutcome
 from tsunagi_shared.forms.pledge import PledgeMethod
 from tsunagi_shared.forms.referral import ConsentMethod, ConsentStatus, FindingRoute, Urgency
+from tsunagi_shared.forms.withheld_text import like, name_patterns
 
 ISSUE_COLUMNS = CHANGE_COLUMNS = 3
 
@@ -303,12 +295,9 @@ def _take_out(context: Context, event: FormRecorded, cut: Cut) -> None:
     with, so whatever looks like an address or a way to call somebody goes."""
     names = {person: name for person, name in event.person_names.items() if name}
     hidden = [name for person, name in names.items() if cut.hides(person, event.persons)]
+    hidden += event.former_names if cut.hidden else ()  # one of those hidden may have been called so
     subject = {names[person] for person in event.persons[:1] if person in names and person not in cut.hidden}
     shown = subject | {name for person, name in names.items() if not cut.hides(person, event.persons)}
     scrub(context, name_patterns(hidden, shown), but=_OFFICIAL | {"person_name"})
-    patterns: Patterns = ()
-    if cut.withholds(PHONE, event.persons, event.persons):
-        patterns += PHONE_LIKE
-    if cut.withholds(ADDRESS, event.persons, event.persons):
-        patterns += ADDRESS_LIKE
-    scrub(context, patterns, but=_OFFICIAL)
+    kept = {field for field in (ADDRESS, PHONE) if cut.withholds(field, event.persons, event.persons)}
+    scrub(context, like(kept), but=_OFFICIAL)

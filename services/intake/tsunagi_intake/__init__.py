@@ -5,7 +5,7 @@
 - **writing**: `posting` (a page's or JSON's way in), `standing` (how the caller stands to it), `referrals`,
   `records` (every other form), `consent_records`, `consent_changes`, `actions`, `steering`, `joining`,
   `persons`, `numbering`, `drafts`.
-- **change**: `form_facts` (what the rule reads), `changes` (the audience worked out anew), `publishing`,
+- **change**: `form_facts` and `known_persons` (what the rule reads), `changes` (the audience worked out anew), `publishing`,
   `republishing`, `due` and `expiry` (what time alone changes), `projections` (what the other services tell).
 - **reading**: `cases`, `case_lists`, `case_lines`, `case_pages`, `case_sections`, `people`, `timeline`,
   `openings`, `record_reading`, `form_view`, `form_pages`, `withholding`, `leak_note`.

@@ -4,25 +4,29 @@ A case of a thousand forms costs nine queries: consents, protections, grounds an
 shared by its forms.
 
 - A person is known by the id of their first row in the case (`persons.same_as`).
+- Whom a form once showed it shows for good: a line taken off a referral, a referral taken back, do not make anybody unknown,
+  for then nothing would be hidden of them any more. A record is about whom it was about when it was written.
 - A consent counts as long as the record it came with: one taken back brings no consent. Whom it excluded stays excluded.
-- A protection reaches further than its row: to everybody in the case, and in the cases joined to it, who has the same kana
-  and no other birth date. Rows that were not recognised as one person must not show what was to be withheld.
-  Nothing that opens a form crosses from one joined case to another.
+- What closes reaches further than its row: a protection, and whom a consent excludes, holds for everybody in the case, and
+  in the cases joined with it, who has the same kana and no other birth date. Rows that were not recognised as one person
+  must not show what was to be withheld. Nothing that opens a form crosses from one joined case to another.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from tsunagi_intake import known_persons
 from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact
 from tsunagi_intake.consents import ConsentFact, later
-from tsunagi_intake.tables import allocations, cases, consents, grounds, persons, protections, records, referrals
+from tsunagi_intake.known_persons import Line
+from tsunagi_intake.tables import allocations, cases, consents, grounds, protections, records, referrals
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.contracts.profile import Profile
@@ -37,13 +41,19 @@ PAPERS = ("withdrawal", "consent_withdrawal", "consent_extension", "closure")
 
 
 class StoredForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A form of a case: what the rule needs, and what is stored of the audience it had (revision 0: it had none yet)."""
+    """A form of a case: what the rule needs, and what is stored of the audience it had (revision 0: it had none yet).
+
+    `former`: those of its persons who stand on none of the lines any more that it speaks of; nobody finds the case by them.
+    `other_ids`: by person, other ids that they were known by.
+    """
 
     facts: FormFacts
     audience_revision: int
     support_meeting_only: bool
     persons: str  # JSON, as stored
     left_out: str  # JSON, as stored: destinations that get nothing, and why; empty where the form has none
+    former: frozenset[str] = frozenset()
+    other_ids: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def identity(self) -> str:
@@ -92,12 +102,9 @@ _RECORDS = Statement(
     )
     .order_by(records.c.seq)
 )  # fmt: skip
-_PERSONS = _by(
-    persons.c.case, persons.c.id, persons.c.search_key, persons.c.birth_date, persons.c.same_as, persons.c.case
-)
 _CONSENT = (
     "id", "person", "status", "given_on", "until", "agencies", "excluded", "covers_successor", "withdrawn_on",
-    "withdrawn_agencies",
+    "withdrawn_agencies", "recorded_on",
 )  # fmt: skip
 _CONSENTS = Statement(
     sa.select(*(consents.c[name] for name in _CONSENT))
@@ -155,29 +162,36 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
     number, state, fiscal_year, joined_into, origin = row
     taken = [found for found in _rows(_REFERRALS, connection, case) if found[7]]  # an erased form is empty
     written = _rows(_RECORDS, connection, case)
-    rows = _rows(_PERSONS, connection, case)
-    same_as = {person[0]: person[3] for person in rows}
-    shown = {found[0]: _canonical(_texts.decode(found[5]), same_as) for found in taken}
+    lines = known_persons.lines_of(connection, case)
+    same_as = {line.id: line.same_as for line in lines}
+    shown = known_persons.shown_on(lines)
+    standing = known_persons.shown_on(line for line in lines if not line.taken_off)
     destinations = {found[0]: _destinations.decode(found[7]).destinations for found in taken}
     void = {found[0] for found in taken if found[2] in TAKEN_BACK} | {row[0] for row in written if row[4] in TAKEN_BACK}
     counting = [found[0] for found in taken if found[0] not in void] or [found[0] for found in taken]
     allocated = _allocated(connection, case, day)
     shared: dict[str, Any] = {
-        "consents": tuple(_consent(found, same_as, void) for found in _rows(_CONSENTS, connection, case)),
-        "protections": _protections(connection, case, rows, same_as),
+        "consents": (
+            *(_consent(found, same_as, void) for found in _rows(_CONSENTS, connection, case)),
+            *_exclusions(connection, case, lines, same_as),
+        ),
+        "protections": _protections(connection, case, lines, same_as),
         "grounds": tuple(
             GroundFact(id=found[0], agency=found[1], kind=BasisKind(found[2]), law=found[3], until=_date(found[4]))
             for found in _rows(_GROUNDS, connection, case)
         ),
         "allocated": tuple(allocated),
         "allocated_until": {agency: until for agency, until in allocated.items() if until is not None},
-        "referred_by": tuple(dict.fromkeys(found[1] for found in taken if found[0] in counting)),
+        "wrote_of": _wrote_of((found[1], shown[found[0]]) for found in taken if found[0] in counting),
     }
     forms = [_referral(found, shown[found[0]], destinations[found[0]], shared) for found in taken]
-    everybody = tuple(dict.fromkeys(person for referral in counting for person in shown[referral]))
+    everybody = tuple(dict.fromkeys(person for referral in counting for person in standing[referral]))
     wanted = tuple(dict.fromkeys(agency for referral in counting for agency in destinations[referral]))
     origins = {f"referral/{found[0]}": found[1] for found in taken}
-    forms += [_record(found, everybody, wanted, origins.get(found[2], ""), shared) for found in written]
+    for found in written:
+        people = tuple(dict.fromkeys((*_canonical(_texts.decode(found[7]), same_as), *everybody)))
+        forms.append(_record(found, people, wanted, origins.get(found[2], ""), shared))
+    others = known_persons.other_ids(lines)
     return CaseForms(
         case=case,
         number=number,
@@ -185,8 +199,8 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
         fiscal_year=fiscal_year,
         origin=origin or (taken[0][1] if taken else ""),
         joined=joined_into is not None,
-        forms=tuple(forms),
-        keys=_keys(rows),
+        forms=tuple(_with_persons(form, standing.get(form.identity, everybody), others) for form in forms),
+        keys=known_persons.keys_of(lines),
     )
 
 
@@ -223,6 +237,13 @@ def _date(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
+def _with_persons(form: StoredForm, now: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> StoredForm:
+    """The form with what is known of its persons. `now`: who stands on the lines that it speaks of."""
+    people = form.facts.persons
+    known = {person: others[person] for person in people if person in others}
+    return msgspec.structs.replace(form, former=frozenset(people).difference(now), other_ids=known)
+
+
 def _canonical(ids: Iterable[str], same_as: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(same_as.get(person, person) for person in ids))
 
@@ -243,14 +264,14 @@ def _referral(
 
 def _record(
     row: tuple[Any, ...],
-    everybody: tuple[str, ...],
+    people: tuple[str, ...],
     destinations: tuple[str, ...],
     answers: str,
     shared: Mapping[str, Any],
 ) -> StoredForm:
     identity, kind, _, agency, state, revision, only, stored_persons = row
     facts = FormFacts(
-        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations, persons=everybody,
+        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations, persons=people,
         answers=answers, withdrawn=state if state in TAKEN_BACK else "", **shared,
     )  # fmt: skip
     return StoredForm(
@@ -259,7 +280,7 @@ def _record(
 
 
 def _consent(row: Any, same_as: Mapping[str, str], void: Collection[str]) -> ConsentFact:
-    identity, person, status, given_on, until, named, excluded, successor, withdrawn_on, withdrawn = row
+    identity, person, status, given_on, until, named, excluded, successor, withdrawn_on, withdrawn, recorded_on = row
     return ConsentFact(
         id=identity,
         person=same_as.get(person, person),
@@ -271,11 +292,20 @@ def _consent(row: Any, same_as: Mapping[str, str], void: Collection[str]) -> Con
         excluded=frozenset(_texts.decode(excluded)),
         withdrawn_on=dt.date.min if identity in void else _date(withdrawn_on),
         withdrawn_agencies=frozenset(_texts.decode(withdrawn)),
+        recorded_on=_date(recorded_on),
     )
 
 
+def _wrote_of(written: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, frozenset[str]]:
+    """By agency, whom its referrals show. `written`: (agency, whom it shows) of each."""
+    found: dict[str, frozenset[str]] = {}
+    for agency, shown in written:
+        found[agency] = found.get(agency, frozenset()).union(shown)
+    return found
+
+
 def _protections(
-    connection: Connection, case: int, rows: list[tuple[Any, ...]], same_as: Mapping[str, str]
+    connection: Connection, case: int, lines: list[Line], same_as: Mapping[str, str]
 ) -> tuple[ProtectionFact, ...]:
     """The protections of the case and of those joined with it, for everybody who may be the person meant."""
     found: list[ProtectionFact] = []
@@ -283,9 +313,9 @@ def _protections(
         set_here = _rows(_PROTECTIONS, connection, other)
         if not set_here:
             continue
-        theirs = rows if other == case else _rows(_PERSONS, connection, other)
+        theirs = lines if other == case else known_persons.lines_of(connection, other)
         for identity, person, fields, cleared, since, until in set_here:
-            reached = {same_as[row[0]] for row in rows if _may_be(row, person, theirs)}
+            reached = known_persons.reached(lines, person, theirs)
             if other == case:
                 reached.add(same_as.get(person, person))
             found += [
@@ -298,19 +328,29 @@ def _protections(
     return tuple(found)
 
 
-def _may_be(row: tuple[Any, ...], person: str, theirs: Collection[tuple[Any, ...]]) -> bool:
-    """Whether a row of this case may be the person that a row of `theirs` stands for: same kana, no other birth date."""
-    _, key, birth_date, _, _ = row
-    return bool(key) and any(
-        key == their_key and (birth_date == their_birth or birth_date is None or their_birth is None)
-        for identity, their_key, their_birth, their_first, _ in theirs
-        if person in (identity, their_first)
-    )
+def _exclusions(
+    connection: Connection, case: int, lines: list[Line], same_as: Mapping[str, str]
+) -> Iterator[ConsentFact]:
+    """Whom people of the case and of those joined with it excluded, as facts of everybody else who may be the person who
+    said so. Each is a consent to nobody: it closes, and opens nothing."""
+    for other in group_of(connection, case):
+        said = [row for row in _rows(_CONSENTS, connection, other) if row[6] != "[]"]
+        theirs = lines if other == case or not said else known_persons.lines_of(connection, other)
+        for row in said:
+            own = same_as.get(row[1], row[1]) if other == case else ""
+            for person in sorted(known_persons.reached(lines, row[1], theirs) - {own}):
+                fact = _consent(row, {}, ())
+                yield msgspec.structs.replace(
+                    fact, person=person, status=ConsentStatus.REFUSED, agencies=frozenset(),
+                    withdrawn_agencies=frozenset(),
+                )  # fmt: skip
 
 
-def _keys(rows: list[tuple[Any, ...]]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for _, key, _, first, _ in rows:
-        if key:
-            found.setdefault(first, set()).add(key)
-    return {person: frozenset(keys) for person, keys in found.items()}
+def may_be(connection: Connection, case: int, person: str) -> Iterator[tuple[int, str]]:
+    """Everybody in the case and in those joined with it who may be that person of the case, as (case, id); not themselves."""
+    theirs = known_persons.lines_of(connection, case)
+    own = next((line.same_as for line in theirs if line.id == person), person)
+    for other in group_of(connection, case):
+        lines = theirs if other == case else known_persons.lines_of(connection, other)
+        for one in sorted(known_persons.reached(lines, person, theirs) - ({own} if other == case else set())):
+            yield other, one

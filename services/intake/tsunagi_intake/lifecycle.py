@@ -155,6 +155,7 @@ class Action(CodeList):
     JOIN_CASES = "join_cases", "ケースの統合"
     RECORD_GROUND = "record_ground", "同意以外の根拠の記録"
     REVIEW_GROUND = "review_ground", "同意以外の根拠の確認"
+    END_GROUND = "end_ground", "同意以外の根拠の終わり"
     PROPOSE_DISPOSAL = "propose_disposal", "廃棄の案"
     APPROVE_DISPOSAL = "approve_disposal", "廃棄の承認"
     HOLD = "hold", "廃棄の停止"
@@ -170,6 +171,7 @@ AFTER_THE_END = frozenset(
         Action.PROTECT,
         Action.LIFT_PROTECTION,
         Action.REVIEW_GROUND,
+        Action.END_GROUND,
         Action.PROPOSE_DISPOSAL,
         Action.APPROVE_DISPOSAL,
         Action.HOLD,
