@@ -41,7 +41,7 @@ check: install  ## 書き方・型・依存の向きを検査します
 mutation: install  ## 規則にわざと誤りを入れ、テストが気付くかを確かめます（20分以内）
 	@$(BIN)/python -m tests.mutation
 
-walks: install  ## 無作為な操作を2万手あまり試し、規則に反する状態にならないことを確かめます（5分ほど）
+walks: install  ## 無作為な操作を2万手あまり試し、規則に反する状態にならないことを確かめます（10分ほど）
 	@$(BIN)/python -m tests.journeys
 
 rules: install  ## docs/rules.md（規則の一覧）を書き直します

@@ -196,6 +196,8 @@ def test_who_acts_by_role_needs_room_in_a_consent() -> None:
     assert consents.admitting([consent(CARE), long], PERSON, CONTRACTED, fussa(), TODAY) == (True, None)
     assert consents.admitting([short, long], CHILD, CONTRACTED, fussa(), TODAY) == (False, None)
     assert consents.admitting([consent(CARE, withdrawn_on=TODAY)], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
+    for no_consent in (consent(CARE, status=ConsentStatus.REFUSED), consent(CARE, given_on=TODAY + DAY)):
+        assert consents.admitting([no_consent], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
     ending = consent(CARE, withdrawn_on=TODAY + DAY)
     assert consents.admitting([ending], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY)
     assert consents.admitting([ending, short], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY)

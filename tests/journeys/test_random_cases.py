@@ -9,5 +9,5 @@ from tests.journeys.random_cases import walk_all
 
 
 def test_random_cases(tmp_path: Path) -> None:
-    """1,200 steps, valid and invalid, by people of eleven posts; documents hears of them in order, and late and shuffled."""
-    walk_all("fussa", tmp_path, 3)
+    """800 steps, valid and invalid, by people of eleven posts; documents hears of them in order, and late and shuffled."""
+    walk_all("fussa", tmp_path, 2)
