@@ -91,12 +91,13 @@ class MovableClock:
         self.forward(moment.timestamp() - time.time())
 
 
-@pytest.fixture
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed with argon2id at its least cost, where the cost is not what is tested."""
-    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(accounts, "_hasher", cheap)
-    monkeypatch.setattr(accounts, "_NOBODY", cheap.hash("nobody's password"))
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords that tests give are hashed with argon2id at its least cost: a quarter of a second each otherwise. What is
+    checked against them, also by services in processes of their own, goes by the cost that stands in the hash."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

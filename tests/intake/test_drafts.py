@@ -102,7 +102,7 @@ async def test_nobody_else_sees_it(intake: Intake, mado: Caller) -> None:
     assert len(await saved(mado)) == 1
 
 
-async def test_with_the_contract_the_drafts_are_closed(tmp_path: Path, cheap_passwords: None) -> None:
+async def test_with_the_contract_the_drafts_are_closed(tmp_path: Path) -> None:
     """Staff of an ended contract read none, list none, throw none away, and no page shows them who is in a case."""
     async with running_intake(tmp_path, profile=with_ended_contract(tmp_path / "profile")) as intake:
         former = intake.person("moto", CONTRACTED, "clerk")

@@ -25,7 +25,7 @@ SEARCH = "/cases?q=みほんはなこ"
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, cheap_passwords: None) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """A case of three people, of whom 本人 consented."""
     async with running_intake(tmp_path) as intake:
         yield await Desk(intake).open(household=[HANAKO, ICHIRO])

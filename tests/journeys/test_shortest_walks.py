@@ -34,7 +34,7 @@ STANDARD = PROFILE.parent / "standard"
 
 
 @pytest.fixture
-async def intake(tmp_path: Path, cheap_passwords: None) -> AsyncIterator[Intake]:
+async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
     """Intake, with the hub away."""
     async with running_intake(tmp_path) as found:
         yield found
@@ -179,7 +179,7 @@ async def withheld_from_all(desk: Desk, lines: int) -> None:
     assert len(kept) == lines, kept
 
 
-async def test_a_section_that_is_the_secretariat_answers(tmp_path: Path, cheap_passwords: None) -> None:
+async def test_a_section_that_is_the_secretariat_answers(tmp_path: Path) -> None:
     """Without consent the 支援会議 alone can take a referral up, also where its secretariat is the section itself."""
     async with running_intake(tmp_path, profile=STANDARD) as intake:
         mado = intake.person("mado", "elderly-center", "clerk")
@@ -222,9 +222,7 @@ async def test_who_is_taken_off_a_referral_is_named_on_no_paper(intake: Intake) 
     assert await printed_for(intake, DESTINATION) == cut
 
 
-async def test_a_provider_that_needs_consent_reads_no_older_paper_of_who_was_taken_off(
-    tmp_path: Path, cheap_passwords: None
-) -> None:
+async def test_a_provider_that_needs_consent_reads_no_older_paper_of_who_was_taken_off(tmp_path: Path) -> None:
     """What was drawn with the household on it, for those who may see all, does not become the provider's paper."""
     async with running_intake(tmp_path / "intake", profile=STANDARD) as intake:
         mado = intake.person("mado", "elderly-center", "clerk")

@@ -34,7 +34,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 
 @pytest.fixture
-async def intake(tmp_path: Path, cheap_passwords: None) -> AsyncIterator[Intake]:
+async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
     """The service."""
     async with running_intake(tmp_path) as found:
         yield found
