@@ -8,7 +8,7 @@ unexport PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up scenarios test check mutation rules bench lock clean install install-browser python
+.PHONY: help demo up scenarios test check mutation walks rules bench lock clean install install-browser python
 
 help:  ## この使い方を出します
 	@echo 'つなぎ：使い方'
@@ -26,7 +26,7 @@ scenarios: install  ## 2つの市町村の物語を、同意・秘匿・契約�
 test: install-browser  ## すべての検査とテストを行います
 	@$(MAKE) --no-print-directory check
 	@echo 'テストを行っています。'
-	@$(BIN)/python -m pytest -n 3 --dist loadfile || { echo 'テストに失敗があります。上の「FAILED」「ERROR」の行をご覧ください。'; exit 1; }
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder || { echo 'テストに失敗があります。上の「FAILED」「ERROR」の行をご覧ください。'; exit 1; }
 	@echo 'すべての検査とテストが終わりました。問題はありません。'
 
 check: install  ## 書き方・型・依存の向きを検査します
@@ -40,6 +40,9 @@ check: install  ## 書き方・型・依存の向きを検査します
 
 mutation: install  ## 規則にわざと誤りを入れ、テストが気付くかを確かめます（20分以内）
 	@$(BIN)/python -m tests.mutation
+
+walks: install  ## 無作為な操作を2万手あまり試し、規則に反する状態にならないことを確かめます（10分ほど）
+	@$(BIN)/python -m tests.journeys
 
 rules: install  ## docs/rules.md（規則の一覧）を書き直します
 	@$(BIN)/python -m tests.architecture.rules_page

@@ -12,6 +12,7 @@ the post opens nothing of an agency that is run under contracts.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import hmac
 import secrets
@@ -203,7 +204,7 @@ class Accounts:
         """Check the password (slow on purpose: call it in a thread) and open a session; returns the session's secret."""
         with _two_at_a_time:  # looked up and counted inside, so that many guesses at once cannot outrun the lock
             row = self._one("SELECT password, locked_until, disabled FROM users WHERE id = ?", user)
-            stored = row["password"] if row is not None else _NOBODY
+            stored = row["password"] if row is not None else _hash_of_nobody()
             try:
                 right = bool(_hasher.verify(stored, password))
             except argon2.exceptions.VerificationError:
@@ -364,4 +365,7 @@ def _check_password(password: str) -> None:
         raise AccountError(f"パスワードは{PASSWORD_LENGTH}文字以上にしてください。")
 
 
-_NOBODY = _hasher.hash(secrets.token_urlsafe(12))  # an unknown name costs as much time as a known one
+@functools.cache
+def _hash_of_nobody() -> str:
+    """The hash an unknown name is checked against, so that it costs as much time as a known one; made when first needed."""
+    return _hasher.hash(secrets.token_urlsafe(12))

@@ -4,8 +4,8 @@ Rows name people who work here and numbers of records, never what a form says. E
 that a row changed, taken out or slipped in shows (`verify`); triggers refuse UPDATE and DELETE to begin with. What nobody can
 see from inside is a tail cut off: the newest hash is logged each hour, to be kept elsewhere (docs/operations.md).
 
-A reason that somebody typed lies beside the chain with a salt; the row holds its salted digest. So it can be erased, and
-the chain still holds.
+A reason that somebody typed lies beside the chain with a salt; the row holds its salted digest. So it can be erased with its
+case, and the chain still holds: a reason that is gone without the erasure of its case on record is a fault.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from tsunagi_shared.database import PLUMBING, Statement
 REASON_LIMIT = 200  # characters of a typed reason
 VERIFY_BATCH = 5_000
 SALT_BYTES = 16
+ERASED = "case.erase"  # the action by which a case was erased, and with it the reasons typed about it
 
 audit = sa.Table(
     "audit",
@@ -34,7 +36,7 @@ audit = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("user", sa.Text, nullable=False),
     sa.Column("agency", sa.Text, nullable=False),
-    sa.Column("via", sa.Text, nullable=False),  # session | key | command | job (on what a person approved)
+    sa.Column("via", sa.Text, nullable=False),  # session | key | command | job (on what a person approved) | event
     sa.Column("action", sa.Text, nullable=False),  # referral.submit, document.open, …
     sa.Column("subject", sa.Text, nullable=False),  # referral/<id>, document/<id>/versions/1
     sa.Column("outcome", sa.Text, nullable=False),  # done | refused
@@ -47,6 +49,8 @@ audit = sa.Table(
     sa.Index("audit_case", "case_number", "seq"),
     sa.Index("audit_at", "at"),
     sa.Index("audit_user", "user", "seq"),
+    sa.Index("audit_agency", "agency", "seq"),
+    sa.Index("audit_outcome", "outcome", "seq"),
     sqlite_autoincrement=True,
 )
 
@@ -131,12 +135,13 @@ def head(connection: Connection) -> Head:
 
 
 def verify(connection: Connection) -> Verdict:
-    """Walk the whole chain. A row that was changed, taken out or slipped in breaks it there."""
+    """Walk the whole chain. A row that was changed, taken out or slipped in breaks it there; so does a reason that was changed,
+    or taken away while its case was not erased."""
     previous, expected, held = b"", 1, Head(0, "")
     for row in _rows(connection):
         values = tuple(getattr(row, name) for name in _CHAINED)
         sound = row.seq == expected and chain_hash(previous, row.seq, values) == row.hash
-        if not sound or not _reason_fits(row):
+        if not sound or not _reason_fits(connection, row):
             return Verdict(expected - 1, held, min(row.seq, expected))
         previous, expected, held = row.hash, expected + 1, Head(row.seq, row.hash.hex())
     highest = connection.execute(sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")).scalar() or 0
@@ -156,15 +161,33 @@ def _rows(connection: Connection) -> Iterator[sa.Row[tuple[object, ...]]]:
         after = rows[-1].seq
 
 
-def _reason_fits(row: sa.Row[tuple[object, ...]]) -> bool:
-    """A reason that is there must be the one that was typed; one that was erased is no fault."""
-    return row.reason is None or hashlib.sha256(row.salt + row.reason.encode()).digest() == row.reason_digest
+def _reason_fits(connection: Connection, row: sa.Row[Any]) -> bool:
+    """A reason that is there must be the one that was typed; one that is not there was erased with its case later on."""
+    if row.reason is not None:
+        return bool(hashlib.sha256(row.salt + row.reason.encode()).digest() == row.reason_digest)
+    if not row.reason_digest:
+        return True
+    erased = sa.select(1).where(
+        audit.c.case_number == row.case_number,
+        audit.c.seq > row.seq,
+        audit.c.action == ERASED,
+        audit.c.case_number != "",
+    )
+    return connection.execute(erased.limit(1)).first() is not None
 
 
-def forget_reasons(connection: Connection, case: str) -> None:
-    """Take away what staff typed as their reasons about a case that is erased. The chain holds without them."""
+def record_erasure(connection: Connection, principal: Principal, case: str, basis: str) -> None:
+    """Put on record that a case is erased, and take away what staff typed as their reasons about it. Again: as once, but for
+    what was typed since."""
     of_case = sa.select(audit.c.seq).where(audit.c.case_number == case, audit.c.case_number != "")
-    connection.execute(audit_reasons.delete().where(audit_reasons.c.seq.in_(of_case)))
+    gone = connection.execute(audit_reasons.delete().where(audit_reasons.c.seq.in_(of_case))).rowcount
+    if gone or connection.execute(of_case.where(audit.c.action == ERASED).limit(1)).first() is None:
+        record(connection, principal, ERASED, f"case/{case}", basis=basis, case=case)
+
+
+def is_on_record(connection: Connection, case: str) -> bool:
+    """Whether something is on record about a case of that number: what somebody typed may be anything, a name too."""
+    return connection.execute(sa.select(1).where(audit.c.case_number == case).limit(1)).first() is not None
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

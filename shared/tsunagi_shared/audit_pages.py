@@ -15,6 +15,7 @@ from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from litestar.response import Stream
+from sqlalchemy import Connection
 
 from tsunagi_shared import audit
 from tsunagi_shared.auth import principal_of, roles
@@ -86,9 +87,12 @@ async def audit_record(
         limit=limit,
     )
     wanted = ",".join(sorted(name for name, value in typed.items() if value))
-    await runtime.database.write(
-        lambda connection: audit.record(connection, principal, "audit.read", "audit", basis=wanted, case=case)
-    )
+
+    def put_on_record(connection: Connection) -> None:
+        known = case if case and audit.is_on_record(connection, case) else ""
+        audit.record(connection, principal, "audit.read", "audit", basis=wanted, case=known)
+
+    await runtime.database.write(put_on_record)
     if format == "csv":
         return Stream(
             _csv(runtime, query),

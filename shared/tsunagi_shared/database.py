@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import alembic.command
-import alembic.config
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -400,7 +398,13 @@ def _engine(path: Path) -> sa.Engine:
 
 
 def migrate(connection: Connection, folder: Path, version_table: str) -> None:
-    """Run the alembic revisions of a folder up to the newest, under the database's write lock."""
+    """Run the alembic revisions of a folder up to the newest, under the database's write lock. Their files are named
+    `<revision>_<what>.py`."""
+    if _version(connection, version_table) == max(file.stem.partition("_")[0] for file in folder.glob("[0-9]*.py")):
+        return
+    import alembic.command  # here: half a second of processor time, which a start without news does not need
+    import alembic.config
+
     configuration = alembic.config.Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     configuration.set_main_option("version_locations", str(folder))
@@ -410,3 +414,12 @@ def migrate(connection: Connection, folder: Path, version_table: str) -> None:
     # alembic commits by itself unless it finds itself inside somebody else's transaction
     with connection.begin(), _transaction(connection, "BEGIN IMMEDIATE"):
         alembic.command.upgrade(configuration, "head")
+
+
+def _version(connection: Connection, version_table: str) -> str:
+    """The revision that the database has; empty while it has none."""
+    with connection.begin():
+        if not sa.inspect(connection).has_table(version_table):
+            return ""
+        found: Any = sa.select(sa.literal_column("version_num")).select_from(sa.table(version_table))
+        return str(connection.execute(found).scalar() or "")

@@ -112,7 +112,7 @@ def _audience(handed: Handed, profile: Profile) -> Audience:
     agency = handed.principal.agency
     facts = FormFacts(
         form=handed.ref, kind="referral", origin=agency, destinations=tuple(handed.form.destinations),
-        persons=tuple(handed.people), consents=(fact,), protections=(), grounds=(), referred_by=(agency,),
+        persons=tuple(handed.people), consents=(fact,), protections=(), grounds=(),
     )  # fmt: skip
     return of_form(facts, profile, clock.japanese_date(handed.moment))
 

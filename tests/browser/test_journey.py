@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -160,11 +161,20 @@ def _open_document(agency: Window) -> tuple[str, bytes]:
     return answer.headers["content-type"], content
 
 
+@pytest.fixture(scope="module")
+def only_word(line: Line) -> Iterator[None]:
+    """LibreOffice is away for the rest of this file: nobody waits for a PDF any more, and each costs seconds."""
+    line.stack.remove_office()
+    yield
+    line.stack.install_office()
+
+
+@pytest.mark.usefixtures("only_word")
 def test_nothing_typed_is_lost_when_the_session_ends(line: Line, window: Window) -> None:
     """Signed out while typing: the post leads to the sign-in, everything is back, and handing in makes one referral."""
     clerk_at_the_form(window)
     fields = form_of_today()
-    window.fill(fields)
+    window.put(fields)
     typed = window.typed()
     before = numbers(line)
     window.context.clear_cookies()
@@ -183,7 +193,7 @@ def test_nothing_typed_is_lost_when_the_session_ends(line: Line, window: Window)
 def test_another_password_first_loses_nothing(line: Line, window: Window) -> None:
     """A wrong password after the session ended: the typed fields are carried on to the next try."""
     clerk_at_the_form(window)
-    window.fill(form_of_today())
+    window.put(form_of_today())
     typed = window.typed()
     window.context.clear_cookies()
     window.press("提出する")
@@ -196,6 +206,7 @@ def test_another_password_first_loses_nothing(line: Line, window: Window) -> Non
     assert window.typed() == typed
 
 
+@pytest.mark.usefixtures("only_word")
 def test_a_doubled_post_is_one_referral(line: Line, browser: Browser) -> None:
     """The button pressed twice, and the same form handed in from a second tab: one referral, the same receipt."""
     with open_window(line, browser, scripts=True) as window:
@@ -218,10 +229,11 @@ def test_a_doubled_post_is_one_referral(line: Line, browser: Browser) -> None:
         window.check_quiet()
 
 
+@pytest.mark.usefixtures("only_word")
 def test_going_back_and_handing_in_again_is_one_referral(line: Line, window: Window) -> None:
     """Back from the receipt and pressed once more: what is handed in is the same referral, or an empty form is refused."""
     clerk_at_the_form(window)
-    window.fill(form_of_today())
+    window.put(form_of_today())
     window.press("提出する")
     count = len(numbers(line))
     window.page.go_back()

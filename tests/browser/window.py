@@ -14,6 +14,15 @@ from tests.journeys.line import Line
 FORM = "main form.form"
 # Everything that a page's form would post, as a browser puts it together
 TYPED = """form => [...new FormData(form)].filter(([name]) => !name.startsWith('_'))"""
+# Sets what is typed into a form; the names for which there is nothing to type into
+PUT = """(form, fields) => Object.entries(fields).filter(([name, value]) => {
+    const inputs = [...form.elements].filter(input => input.name === name);
+    for (const input of inputs) {
+        if (input.type === 'checkbox' || input.type === 'radio') input.checked = [value].flat().includes(input.value);
+        else input.value = value;
+    }
+    return inputs.length === 0;
+}).map(([name]) => name)"""
 
 
 class Window:
@@ -94,6 +103,11 @@ class Window:
             else:
                 assert isinstance(value, str)
                 inputs.fill(value)
+
+    def put(self, fields: dict[str, str | list[str]]) -> None:
+        """The same at one stroke, for who looks at what becomes of the form and not at the typing: a tenth of the time."""
+        missing: list[str] = self.page.locator(FORM).evaluate(PUT, fields)
+        assert missing == []
 
     def typed(self) -> dict[str, list[str]]:
         """All that the form holds, by name."""

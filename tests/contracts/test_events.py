@@ -48,7 +48,7 @@ def _widened(value: object, key: str = "") -> object:
     if isinstance(value, dict):
         inside = {name: _widened(part, name) for name, part in value.items()}
         # free keys: every further one would be content
-        is_mapping = key in ("local", "local_labels", "person_names", "agency_names", "cleared")
+        is_mapping = key in ("local", "local_labels", "person_names", "other_ids", "agency_names", "cleared")
         return inside if is_mapping else {**inside, "added_later": {"deep": [1]}}
     if isinstance(value, list):
         return [_widened(part) for part in value]

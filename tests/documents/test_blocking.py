@@ -6,21 +6,32 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from deploy.local.servers import ObjectStore
+from tests.data.services import runtime_in
 from tests.documents.running_service import (
     DESTINATION,
+    ORIGIN_ENTRY,
     PROVIDER,
+    PROVIDER_ENTRY,
     RunningService,
+    receive,
     referral,
     running_service,
     settings_in,
 )
-from tests.documents.test_closing import CASE, PERSONS, SHEET, SUMMARY, status
+from tests.documents.test_closing import CASE, FORM, PERSONS, SHEET, SUMMARY, changed, status
 from tests.documents.test_verify import environment_of
+from tsunagi_documents import blocking
 from tsunagi_documents.__main__ import main
-from tsunagi_documents.tables import blocks
-from tsunagi_shared.audit import audit, audit_reasons
+from tsunagi_documents.closing import doors_of
+from tsunagi_documents.reading import Refused, grant_for
+from tsunagi_documents.tables import blocks, documents
+from tsunagi_shared import clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.audit import audit, audit_reasons, verify
 from tsunagi_shared.contracts import events
 
 
@@ -80,6 +91,62 @@ async def test_what_is_blocked_is_not_there_until_it_is_given_back(
             ("document.unblock", f"{scope}/{ref}"),
         ]
         assert {row["reason"] for row in await service.rows(audit_reasons)} == {"確かめるまで閉じる"}
+        assert {row["case_number"] for row in done} == {CASE}
+
+
+@pytest.mark.usefixtures("settings_named")
+async def test_the_reason_goes_with_each_case_it_concerns(tmp_path: Path, store: ObjectStore) -> None:
+    """A person of two cases is on record under both; erasing one takes its reason away, erasing both leaves none, and the chain
+    holds. Giving back what has nothing left keeps no reason that nothing could take away."""
+    other = "C8-00099"
+    async with running_service(tmp_path, store) as service:
+        await service.receive(referral(persons=PERSONS))
+        await service.receive(referral(persons=PERSONS, referral_id="another", case_number=other))
+        assert await asyncio.to_thread(main, command("person", PERSONS[2])) == 0
+        blocked = [row for row in await service.rows(audit) if row["action"] == "document.block"]
+        assert sorted(row["case_number"] for row in blocked) == sorted([CASE, other])
+        for form, case, left in ((FORM, CASE, 1), ("referral/another", other, 0)):
+            erased = events.RecordErased(forms=(form,), case_number=case, code="retention", at=clock.now())
+            await service.receive(erased)
+            assert len(await service.rows(audit_reasons)) == left
+        assert await asyncio.to_thread(main, command("person", PERSONS[2], "--lift")) == 0
+        assert await service.rows(audit_reasons) == []
+        assert (await service.runtime.database.read(verify)).broken_at is None
+
+
+async def test_a_person_stays_cut_by_whatever_id_they_are_known(tmp_path: Path) -> None:
+    """Known by another id since, or found to be two again: the block holds, whichever of the ids it names, in whatever order
+    the events come; papers of the person by the other id are cut as well."""
+    runtime = runtime_in(tmp_path, "documents")
+    doors, reader = doors_of(runtime), Principal("ken", "見本", PROVIDER, frozenset({"coordinator"}), "session")
+    try:
+        await receive(runtime, referral(referral_id="2", persons=("2.0",)))
+        await receive(runtime, referral(referral_id="1", persons=("1.0",)))
+
+        def block(connection: Connection) -> int:
+            return blocking.block(connection, runtime.profile, doors, blocking.Block("person", "2.0"), "確かめるため")
+
+        def refused(connection: Connection) -> set[str]:
+            found = connection.execute(sa.select(documents.c.id, documents.c.form)).all()
+            grants = (
+                (row.form, grant_for(connection, runtime.profile, reader, row.id, clock.today())) for row in found
+            )
+            return {form for form, grant in grants if grant is Refused.BLOCKED}
+
+        assert await runtime.database.write(block) > 0
+        assert await runtime.database.read(refused) == {"referral/2"}
+        entries = (ORIGIN_ENTRY, PROVIDER_ENTRY)
+        for revision, persons, other_ids, cut in (
+            (3, ("1.0",), {"1.0": ("2.0",)}, {"referral/1", "referral/2"}),
+            (2, ("2.0",), {}, {"referral/1", "referral/2"}),
+            (4, ("3.0",), {"3.0": ("1.0",)}, {"referral/1", "referral/2"}),
+        ):
+            told = changed(revision, *entries, form="referral/2", persons=persons, other_ids=other_ids)
+            await receive(runtime, told)
+            assert await runtime.database.read(refused) == cut
+    finally:
+        runtime.database.close()
+        runtime.accounts.close()
 
 
 @pytest.mark.usefixtures("settings_named")

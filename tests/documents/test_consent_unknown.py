@@ -7,10 +7,20 @@ from pathlib import Path
 
 from deploy.local.servers import ObjectStore
 from tests.conftest import MovableClock
-from tests.documents.running_service import DESTINATION, ORIGIN, RunningService, referral, running_service
-from tsunagi_documents.tables import openings
+from tests.documents.running_service import (
+    DESTINATION,
+    ORIGIN,
+    ORIGIN_ENTRY,
+    PROVIDER,
+    RunningService,
+    referral,
+    running_service,
+    until,
+)
+from tsunagi_documents.tables import documents, openings
 from tsunagi_shared import clock
 from tsunagi_shared.audit import audit_reasons
+from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.contracts.events import WatermarkPassed
 
 SUMMARY, SHEET = ("referral_sheet", "summary"), ("referral_sheet", "full")
@@ -116,3 +126,22 @@ async def test_pages_say_up_to_when_consents_are_known(
         movable_clock.forward(HOURS_25)
         listed = await service.client.get("/documents", headers={**service.sign_in("b", DESTINATION), **PAGE})
         assert f"{local.month}月{local.day}日 {local:%H:%M}時点" in listed.text
+
+
+async def test_a_provider_that_needs_consent_rests_on_it_too(
+    tmp_path: Path, store: ObjectStore, movable_clock: MovableClock
+) -> None:
+    """Its full sheets close as well when consents are too old; those of a provider that needs none do not."""
+    needing = AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER, "referral/1"), View.FULL)
+    exempt = AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER, "exempt"), View.FULL)
+    async with running_service(tmp_path, store) as service:
+        for name, entry in (("a", needing), ("b", exempt)):
+            await service.receive(referral(referral_id=name, audience=(ORIGIN_ENTRY, entry)))
+        await until(service.all_made)
+        rows = sorted(await service.rows(documents), key=lambda row: str(row["form"]))
+        ids = [row["id"] for row in rows if row["kind"] == SHEET[0]]
+        movable_clock.forward(HOURS_25)
+        reader = service.sign_in("ken", PROVIDER)
+        answers = [await service.client.get(f"/documents/{one}/versions/1/docx", headers=reader) for one in ids]
+        assert [answer.status_code for answer in answers] == [503, 200]
+        assert answers[0].json()["code"] == "consent-unknown"

@@ -18,6 +18,7 @@ from deploy.local.ports import free_ports
 from deploy.local.servers import REPOSITORY, ObjectStore
 from tests.documents.running_service import (
     CONSENT_ENTRY,
+    CONTRACTED,
     DESTINATION,
     ORIGIN,
     PROVIDER,
@@ -33,6 +34,7 @@ from tsunagi_documents.app import SERVICE
 from tsunagi_documents.pages import content_disposition
 from tsunagi_documents.reading import DocumentView
 from tsunagi_documents.tables import documents, files
+from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.service import build_runtime, create_app
 
@@ -88,6 +90,29 @@ async def test_those_who_watch_over_the_case_see_who_opened_it(tmp_path: Path, s
         answer = (await service.client.get(f"/documents/{identity}", headers=reader)).json()
     assert answer["openings"] is None
     assert answer["basis"]["kind"] == "origin"
+
+
+async def test_who_does_not_watch_over_the_case_sees_no_openings(tmp_path: Path, store: ObjectStore) -> None:
+    """A coordinator of an agency that has the summary, or of another that has the whole paper, is told of nobody; nor is the
+    provider on a summary, nor somebody of it without the role."""
+    whole = AudienceEntry(CONTRACTED, Basis(BasisKind.SITTING, "sitting/1"), View.FULL)
+    async with running_service(tmp_path, store) as service:
+        ids = await service.stored(referral(whole, msgspec.structs.replace(CONSENT_ENTRY, agency=PROVIDER)))
+        reader = service.sign_in("ken", PROVIDER, "coordinator")
+        await service.client.get(f"/documents/{ids[SHEET]}/versions/1/docx", headers=reader)
+        for user, agency, role, which in (
+            ("hana", DESTINATION, "coordinator", SUMMARY),
+            ("sho", DESTINATION, "responsible_section", SUMMARY),
+            ("rei", CONTRACTED, "coordinator", SHEET),
+            ("aki", PROVIDER, "coordinator", SUMMARY),
+            ("jun", PROVIDER, "agency_staff", SHEET),
+        ):
+            headers = service.sign_in(user, agency, role)
+            answer = (await service.client.get(f"/documents/{ids[which]}", headers=headers)).json()
+            assert (answer["openings"], answer["unreached"]) == (None, None), user
+            assert "見本 ken" not in (await page_of(service, f"/documents/{ids[which]}", headers)).split("<main")[1]
+        watching = (await service.client.get(f"/documents/{ids[SHEET]}", headers=reader)).json()
+    assert [opening["user_name"] for opening in watching["openings"]] == ["見本 ken"]
 
 
 async def test_a_document_that_is_not_there_yet_or_failed_says_so(tmp_path: Path, store: ObjectStore) -> None:

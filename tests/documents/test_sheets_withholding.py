@@ -14,19 +14,19 @@ from tests.documents.sample_records import CONSENT, assessed, consented, evaluat
 from tests.documents.sample_referrals import CASE, PERSON, RARE, RECEPTION, SHORT_FORM, SON, WIFE, submitted
 from tsunagi_documents.kinds import ASSESSMENT_SHEET, REFERRAL_SHEET
 from tsunagi_documents.sheets import sheet_context
-from tsunagi_documents.sheets_withholding import (
+from tsunagi_documents.sheets_withholding import scrub
+from tsunagi_documents.sheets_wording import WITHHELD
+from tsunagi_shared.contracts.audience import View
+from tsunagi_shared.contracts.events import ReferralSubmitted
+from tsunagi_shared.forms.referral import ClientKind, Referral
+from tsunagi_shared.forms.withheld_text import (
     ADDRESS_LIKE,
     PHONE_LIKE,
     Patterns,
     address_patterns,
     name_patterns,
     phone_patterns,
-    scrub,
 )
-from tsunagi_documents.sheets_wording import WITHHELD
-from tsunagi_shared.contracts.audience import View
-from tsunagi_shared.contracts.events import ReferralSubmitted
-from tsunagi_shared.forms.referral import ClientKind, Referral
 
 ADDRESS, PHONE = f"{PERSON}:address", f"{PERSON}:phone"
 TELLING = msgspec.structs.replace(
@@ -259,3 +259,16 @@ def test_a_consent_of_a_hidden_person_does_not_name_them() -> None:
     event = consented(msgspec.structs.replace(CONSENT, person=WIFE))
     assert sheet_context(event, "consent_form", View.FULL, (), (), False)["person_name"] == "見本 花子"
     assert sheet_context(event, "consent_form", View.FULL, (WIFE,), (), False)["person_name"] == WITHHELD
+
+
+def test_names_that_stood_on_the_form_before_are_cut_out_where_somebody_is_hidden() -> None:
+    """Somebody hidden may have been taken off the form, or been called otherwise; texts go on naming them."""
+    former, names = f"{CASE}.9", ("見本　ミツ", "みほん　みつ")
+    told = msgspec.structs.replace(TELLING, household=[], consultation="母のみつさん（見本ミツ）と暮らしていた。")
+    event = submitted(told, persons=(PERSON, former), former_names=names)
+    for hidden, left in (((former,), "母の（非開示）さん（（非開示））と暮らしていた。"), ((), told.consultation)):
+        assert sheet_context(event, REFERRAL_SHEET, View.FULL, hidden, (), False)["consultation"] == left
+    form = msgspec.structs.replace(assessed().form, summary="ミツさんの入院。")
+    record = assessed(form, persons=(PERSON, former), former_names=names)
+    for hidden, left in (((former,), "（非開示）さんの入院。"), ((), "ミツさんの入院。")):
+        assert sheet_context(record, ASSESSMENT_SHEET, View.FULL, hidden, (), False)["summary"] == left

@@ -81,7 +81,7 @@ async def live_through(stack: Stack) -> str:
 
 
 async def _told(cases: Cases) -> None:
-    """Three referrals; of the first the mails are refused and sent again, and its documents asked for once more."""
+    """Two referrals; of the first the mails are refused and sent again, and its documents asked for once more."""
     stack = cases.stack
     stack.mail.refuse("rcpt", "550 5.1.1 no such mailbox")
     cases.main = await cases.post("mado", "/referrals", referral())
@@ -91,7 +91,6 @@ async def _told(cases: Cases) -> None:
     assert len(failed) == 5, "the mails were refused: two to destinations, one to the section, two to the provider"
     await cases.post("kacho", "/deliveries/resend", {"deliveries": failed}, "notify")
     await cases.post("mado", f"/referrals/{cases.main['referral_number']}/documents", {})
-    cases.joined = await cases.post("mado", "/referrals", referral())
     cases.erased = await cases.post("mado", "/referrals", without_consent())
     await cases.rest()
 
@@ -121,7 +120,8 @@ async def _without_pdf(stack: Stack) -> None:
 
 
 async def _worked_on(cases: Cases) -> None:
-    """The provider takes it on, assesses, logs, evaluates; somebody pledges secrecy."""
+    """A third referral; the provider takes the first on, assesses, logs, evaluates; somebody pledges secrecy."""
+    cases.joined = await cases.post("mado", "/referrals", referral())
     number, case = cases.main["referral_number"], cases.main["case_number"]
     await cases.post("tsunagu", f"/referrals/{number}/reply?revision=1", sample("reply"))
     going_on = sample("assessment", screening="continued", handed_over_to=[])

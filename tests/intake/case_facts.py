@@ -99,7 +99,7 @@ def form(*consents: ConsentFact, **changes: Any) -> FormFacts:
         consents=consents,
         protections=(),
         grounds=(),
-        referred_by=(WRITER,),
+        wrote_of={WRITER: frozenset({PERSON, CHILD, PARENT})},
     )
     return msgspec.structs.replace(facts, **changes)
 

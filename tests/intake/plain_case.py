@@ -98,7 +98,10 @@ class PlainCase:
     def forms(self) -> list[FormFacts]:
         """Every form with the facts as they stand."""
         referrals = [record for record in self.records if record.kind == "referral"]
-        known = tuple({record.origin: None for record in referrals})
+        known = {
+            agency: frozenset(person for record in referrals if record.origin == agency for person in record.persons)
+            for agency in {record.origin for record in referrals}
+        }
         return [
             msgspec.structs.replace(
                 record,
@@ -107,7 +110,7 @@ class PlainCase:
                 grounds=tuple(self.grounds),
                 sittings=tuple(self.sittings),
                 allocated=tuple(self.allocated),
-                referred_by=known,
+                wrote_of=known,
             )
             for record in self.records
         ]

@@ -66,7 +66,7 @@ def test_rule_audience_origin(kind: str) -> None:
 
 def test_a_reply_goes_to_who_asked() -> None:
     """The agency that wrote the referral reads the answer to it."""
-    facts = form(kind="reply", form="reply/1", origin=CARE, answers=WRITER, referred_by=(WRITER,))
+    facts = form(kind="reply", form="reply/1", origin=CARE, answers=WRITER, wrote_of={WRITER: frozenset(HOUSEHOLD)})
     assert bases(facts) == {
         CARE: (BasisKind.ORIGIN, View.FULL),
         WRITER: (BasisKind.ORIGIN, View.FULL),
@@ -80,7 +80,7 @@ def test_a_reply_goes_to_who_asked() -> None:
 @pytest.mark.parametrize("kind", CASE_KINDS)
 def test_rule_audience_provider(kind: str) -> None:
     """直営 or the secretariat sees all of it; another provider only with the person's consent, and only who agreed."""
-    facts = form(kind=kind, persons=HOUSEHOLD, referred_by=(WRITER,))
+    facts = form(kind=kind, persons=HOUSEHOLD, wrote_of={WRITER: frozenset(HOUSEHOLD)})
     assert entries(facts)[PROVIDER] == AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER, "exempt"), View.FULL)
     assert CONTRACTED not in entries(facts, entrusted())
     theirs = msgspec.structs.replace(facts, consents=(consent(CARE, person=CHILD),))
@@ -353,16 +353,20 @@ def test_rule_per_person(changes: tuple[Any, ...], hidden: tuple[str, ...], unti
 def test_a_writer_who_came_later_sees_of_the_household_who_agreed() -> None:
     """An assessment does not tell an allocated agency who else lives there; who wrote the referral knows them already."""
     facts = form(consent(CARE), consent(CARE, person=CHILD, until=DECEMBER), kind="assessment", origin=CARE,
-                 persons=HOUSEHOLD, referred_by=(WRITER,))  # fmt: skip
+                 persons=HOUSEHOLD, wrote_of={WRITER: frozenset(HOUSEHOLD)})  # fmt: skip
     entry = entries(facts)[CARE]
     assert (entry.basis.kind, entry.view, entry.hidden) == (BasisKind.ORIGIN, View.FULL, (PARENT,))
     assert entry.until == DECEMBER
-    knows = msgspec.structs.replace(facts, referred_by=(WRITER, CARE))
+    knows = msgspec.structs.replace(facts, wrote_of={CARE: frozenset(HOUSEHOLD)})
     assert (entries(knows)[CARE].hidden, entries(knows)[CARE].until) == ((), None)
-    reply = msgspec.structs.replace(facts, kind="reply", answers=WRITER, referred_by=())
+    one_of_them = msgspec.structs.replace(facts, wrote_of={CARE: frozenset({PERSON, CHILD})})
+    assert (entries(one_of_them)[CARE].hidden, entries(one_of_them)[CARE].until) == ((PARENT,), None)
+    reply = msgspec.structs.replace(facts, kind="reply", answers=WRITER)
     assert entries(reply)[CARE].hidden == (PARENT,)
     assert entries(reply)[WRITER].hidden == ()
-    own = msgspec.structs.replace(facts, kind="referral", referred_by=())
+    asked = msgspec.structs.replace(reply, wrote_of={WRITER: frozenset({PERSON})})
+    assert entries(asked)[WRITER].hidden == (CHILD, PARENT)
+    own = msgspec.structs.replace(facts, kind="referral", wrote_of={})
     assert entries(own)[CARE].hidden == ()
 
 

@@ -140,6 +140,26 @@ async def test_a_search_stays_within_rights(intake: Intake) -> None:
     assert await found(desk.care, q="べつはなこ") == []  # she agreed to nothing
 
 
+async def test_nobody_is_found_by_what_an_agency_wrote_of_somebody_else(intake: Intake) -> None:
+    """A referral about one person makes the rest of the household no more known to its writer, nor does a note or a reply."""
+    wife = {"name": "見本　花子", "kana": "みほん　はなこ", "relationship": "妻", "birth_date": "1958-01-01"}
+    desk = await Desk(intake).open(household=[wife], household_size=2)
+    words = {"q": "みほんはなこ"}
+    assert await found(desk.coordinator, **words) == [desk.case_number]
+    own = referral(case_number=desk.case_number, household=[], household_size=1, destinations=["hardship-support"])
+    taken = await send(desk.care, "/referrals", own)
+    assert taken.json()["case_number"] == desk.case_number
+    assert (await desk.send(desk.care, "contacts", sample("contact"))).status_code == 201
+    reply = {"decision": "accepted", "reason": "お受けします。"}
+    number = taken.json()["referral_number"]
+    assert (await send(desk.coordinator, f"/referrals/{number}/reply", reply, revision=1)).status_code == 201
+    assert await found(desk.care, **words) == []
+    assert await found(desk.mado, **words) == [desk.case_number]
+    own["household"] = [wife]
+    assert (await send(desk.care, f"/referrals/{number}", own, revision=1, method="PUT")).status_code == 200
+    assert await found(desk.care, **words) == [desk.case_number]
+
+
 async def test_searching_keeps_names_out_of_addresses(intake: Intake) -> None:
     """The page searches by post; its answer is not kept, and what leads on from it is a post too."""
     desk = Desk(intake)
@@ -191,10 +211,10 @@ async def test_wrong_queries_are_refused(intake: Intake, query: str) -> None:
 
 
 async def test_nothing_is_walked_but_the_page(intake: Intake) -> None:
-    """With 20,000 cases, every list, search, count and case page finds its rows along an index, and sorts none but its own."""
+    """With 2,000 cases, every list, search, count and case page finds its rows along an index, and sorts none but its own."""
 
     def plan(connection: Connection) -> list[str]:
-        fill(connection, 20_000, every=2)
+        fill(connection, 2_000, every=2)
         statements: list[tuple[str, Any]] = []
         sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
         for filters in (
@@ -273,6 +293,59 @@ async def test_what_is_offered_is_what_is_permitted(intake: Intake) -> None:
     care = await page_of(desk.care, desk.case_number)
     assert care["referrals"][0]["actions"] == ["reply"]
     assert set(care["actions"]) <= {"log_contact"}
+
+
+@pytest.mark.parametrize("own", ["contacts", "referral"])
+async def test_what_an_agency_wrote_itself_opens_no_more_of_the_case(intake: Intake, own: str) -> None:
+    """A note or a further referral of a destination shows it that form: no grounds, reasons or parts, and it records neither a
+    consent that names itself nor the end of one. So it is with an agency that was excluded."""
+    desk = await Desk(intake).open()
+    person = (await page_of(desk.coordinator, desk.case_number))["people"][0]["id"]
+    await desk.send(desk.coordinator, "grounds", sample("ground"))
+    await desk.send(desk.coordinator, "allocations", sample("allocation"), revision=1)
+    offered = (await page_of(desk.care, desk.case_number))["actions"]
+    if own == "contacts":
+        written = await desk.send(desk.care, own, sample("contact"))
+    else:
+        written = await send(
+            desk.care, "/referrals", referral(case_number=desk.case_number, destinations=["welfare-council"])
+        )
+    assert written.status_code == 201
+    for view in ("summary", "minimal"):
+        page = await page_of(desk.care, desk.case_number)
+        assert (page["view"], page["actions"]) == (view, offered)
+        assert [page[name] for name in ("grounds", "allocations", "protections", "ended_note")] == [[], [], [], ""]
+        kinds = {line["kind"] for line in page["timeline"]}
+        assert kinds & {"ground_recorded", "allocated", "consent_given"} == set()
+        day = {"given_on": "2026-04-06", "explained_on": "2026-04-06"}
+        for path, form in (
+            (f"/cases/{desk.case_number}/consents", consent_of(person, agencies=["sample-care"], **day)),
+            (f"/cases/{desk.case_number}/protections?revision=2", sample("protection", person=person)),
+        ):
+            assert (await send(desk.care, path, form)).json()["code"] == "full-view-needed"
+        given = page_consents(await page_of(desk.coordinator, desk.case_number))
+        ended = {"withdrawn_on": "2026-11-23", "whole": True}
+        for line in given:
+            answer = await send(desk.care, f"/consents/{line['id']}/withdrawal", ended, revision=line["revision"])
+            assert answer.json()["code"] == "full-view-needed"
+        excluded = consent_of(person, agencies=["hardship-support"], excluded_agencies=["sample-care"], **day)
+        assert (await desk.send(desk.coordinator, "consents", excluded)).status_code == 201
+
+
+def page_consents(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every consent on the page of a case that has not ended."""
+    return [line for person in page["people"] for line in person["consents"] if not line["closed"]]
+
+
+async def test_a_case_rests_on_its_first_referral_that_stands(intake: Intake) -> None:
+    """Once that was taken back as sent to the wrong place, the next one's writer sees all of the case, and the first no more."""
+    desk = await Desk(intake).open()
+    await send(desk.coordinator, "/referrals", referral(case_number=desk.case_number))
+    assert (await page_of(desk.mado, desk.case_number))["view"] == "full"
+    recalled = sample("withdrawal", kind="misdirected")
+    assert (await desk.referral(desk.mado, "withdrawal", recalled, revision=1)).status_code == 201
+    assert (await page_of(desk.mado, desk.case_number))["view"] == "minimal"
+    assert (await page_of(desk.coordinator, desk.case_number))["view"] == "full"
 
 
 async def test_consents_stand_with_their_person(intake: Intake) -> None:
@@ -377,6 +450,7 @@ async def test_a_case_without_a_plan_is_closed_with_a_reason(intake: Intake) -> 
         "withdraw_consent",
         "protect",
         "lift_protection",
+        "end_ground",
     ]
 
 
@@ -409,3 +483,23 @@ async def test_states_follow_what_is_on_record(intake: Intake) -> None:
     states.append((await page_of(desk.mado, desk.case_number))["state"])
     assert states == ["received", "outreach", "accepted", "withdrawn"]
     assert await found(desk.mado, state="withdrawn") == [desk.case_number]
+
+
+async def test_a_post_without_cases_has_an_empty_list_at_once(intake: Intake) -> None:
+    """Auditor and administrator are shown no case, and nothing is looked through to find that out."""
+    await Desk(intake).open()
+    asked: list[str] = []
+
+    def look(connection: Connection) -> tuple[Any, ...]:
+        sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        found = [
+            (case_lists.list_cases(connection, who, filters, 0, 50), case_lists.years_of(connection, who))
+            for role in ("auditor", "administrator")
+            for who in (Principal("kansa", "見本", "social-welfare", frozenset({role})),)
+            for filters in (case_lists.Filters(), case_lists.Filters(agency="disability", state="received"))
+        ]
+        return tuple(found)
+
+    for listed, years in await intake.runtime.database.read(look):
+        assert (listed.items, listed.next, listed.counts, years) == ((), "", (), ())
+    assert asked == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.intake.case_facts import (
@@ -189,15 +190,17 @@ def test_whether_anybody_was_ever_agreed_to() -> None:
 def test_who_acts_by_role_needs_room_in_a_consent() -> None:
     """Named or not, unless excluded or the consent was withdrawn for it; the end is that of the longest such consent."""
     short, long = consent(CARE, id="a", until=TODAY), consent(NURSERY, id="b", until=TODAY + DAY)
-    assert consents.admitting([short, long], PERSON, CONTRACTED, TODAY) == (True, TODAY + DAY)
-    assert consents.admitting([long, short], PERSON, CONTRACTED, TODAY) == (True, TODAY + DAY)
-    assert consents.admitting([long, consent(CARE)], PERSON, CONTRACTED, TODAY) == (True, None)
-    assert consents.admitting([consent(CARE), long], PERSON, CONTRACTED, TODAY) == (True, None)
-    assert consents.admitting([short, long], CHILD, CONTRACTED, TODAY) == (False, None)
-    assert consents.admitting([consent(CARE, withdrawn_on=TODAY)], PERSON, CONTRACTED, TODAY) == (False, None)
+    assert consents.admitting([short, long], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY + DAY)
+    assert consents.admitting([long, short], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY + DAY)
+    assert consents.admitting([long, consent(CARE)], PERSON, CONTRACTED, fussa(), TODAY) == (True, None)
+    assert consents.admitting([consent(CARE), long], PERSON, CONTRACTED, fussa(), TODAY) == (True, None)
+    assert consents.admitting([short, long], CHILD, CONTRACTED, fussa(), TODAY) == (False, None)
+    assert consents.admitting([consent(CARE, withdrawn_on=TODAY)], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
+    for no_consent in (consent(CARE, status=ConsentStatus.REFUSED), consent(CARE, given_on=TODAY + DAY)):
+        assert consents.admitting([no_consent], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
     ending = consent(CARE, withdrawn_on=TODAY + DAY)
-    assert consents.admitting([ending], PERSON, CONTRACTED, TODAY) == (True, TODAY)
-    assert consents.admitting([ending, short], PERSON, CONTRACTED, TODAY) == (True, TODAY)
+    assert consents.admitting([ending], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY)
+    assert consents.admitting([ending, short], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY)
 
 
 @pytest.mark.parametrize("field", ["excluded", "withdrawn_agencies"])
@@ -206,15 +209,42 @@ def test_who_acts_by_role_and_is_not_wanted_must_be_named_later(field: str) -> N
     unwanted = consent(CARE, id="a", given_on=TODAY - DAY, **{field: frozenset({CONTRACTED})})
     silent = consent(NURSERY, id="b")
     named = consent(CONTRACTED, id="c", until=TODAY + DAY)
-    assert consents.admitting([unwanted], PERSON, CONTRACTED, TODAY) == (False, None)
-    assert consents.admitting([unwanted, silent], PERSON, CONTRACTED, TODAY) == (False, None)
-    assert consents.admitting([silent, named, unwanted], PERSON, CONTRACTED, TODAY) == (True, TODAY + DAY)
-    assert consents.admitting([unwanted, silent], PERSON, CARE, TODAY) == (True, None)
+    assert consents.admitting([unwanted], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
+    assert consents.admitting([unwanted, silent], PERSON, CONTRACTED, fussa(), TODAY) == (False, None)
+    assert consents.admitting([silent, named, unwanted], PERSON, CONTRACTED, fussa(), TODAY) == (True, TODAY + DAY)
+    assert consents.admitting([unwanted, silent], PERSON, CARE, fussa(), TODAY) == (True, None)
     theirs = consent(CARE, id="d", person=CHILD, **{field: frozenset({CONTRACTED})})
-    assert consents.admitting([theirs, silent], PERSON, CONTRACTED, TODAY) == (True, None)
+    assert consents.admitting([theirs, silent], PERSON, CONTRACTED, fussa(), TODAY) == (True, None)
 
 
 def test_who_acts_by_role_is_not_let_in_by_a_consent_of_the_day_of_the_exclusion() -> None:
     """Of the same day, the exclusion counts."""
     excluding = consent(CARE, id="a", excluded=frozenset({CONTRACTED}))
-    assert consents.admitting([excluding, consent(CONTRACTED, id="b")], PERSON, CONTRACTED, TODAY) == (False, None)
+    assert consents.admitting([excluding, consent(CONTRACTED, id="b")], PERSON, CONTRACTED, fussa(), TODAY) == (
+        False,
+        None,
+    )
+
+
+def test_who_acts_by_role_is_let_in_by_consent_to_its_contractor_alone() -> None:
+    """The next contractor is somebody else, unless the consent covers it: the entry ends with the contract."""
+    profile = with_contracts(fussa(), contract("社協", TODAY - 100 * DAY, MARCH_END), contract("次の法人", APRIL_FIRST))
+    fact = consent(CARE)
+    assert consents.admitting([fact], PERSON, CONTRACTED, profile, MARCH_END) == (True, MARCH_END)
+    assert consents.admitting([fact], PERSON, CONTRACTED, profile, APRIL_FIRST) == (False, None)
+    covering = consent(CARE, covers_successor=True)
+    assert consents.admitting([fact, covering], PERSON, CONTRACTED, profile, MARCH_END) == (True, None)
+    assert consents.admitting([fact, covering], PERSON, CONTRACTED, profile, APRIL_FIRST) == (True, None)
+    anew = consent(CARE, given_on=APRIL_FIRST)
+    assert consents.admitting([fact, anew], PERSON, CONTRACTED, profile, APRIL_FIRST) == (True, None)
+
+
+def test_an_exclusion_in_a_refusal_counts_from_the_day_it_was_put_on_record() -> None:
+    """A consent of a later day that names the agency takes it back, one of that day does not; without any day it holds."""
+    refused = consent(id="a", status=ConsentStatus.REFUSED, given_on=None, excluded=frozenset({CARE}))
+    for recorded_on, opens in ((TODAY - DAY, True), (TODAY, False), (TODAY + DAY, False), (None, False)):
+        said = msgspec.structs.replace(refused, recorded_on=recorded_on)
+        found = consents.covering([said, consent(CARE)], PERSON, CARE, fussa(), TODAY)
+        assert (found is not None) is opens, recorded_on
+    dated = msgspec.structs.replace(refused, given_on=TODAY, recorded_on=TODAY - DAY)
+    assert consents.covering([dated, consent(CARE)], PERSON, CARE, fussa(), TODAY) is None

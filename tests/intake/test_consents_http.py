@@ -337,3 +337,19 @@ async def test_a_consent_that_ran_out_is_not_extended(intake: Intake, desk: Desk
     form = sample("consent_extension", given_on="2027-02-01")
     answer = await send(coordinator, f"/consents/{consent}/extension", form, revision=2)
     assert (answer.status_code, answer.json()["code"]) == (409, "consent-ended")
+
+
+async def test_an_exclusion_in_a_refusal_ends_with_a_later_consent(desk: Desk, movable_clock: MovableClock) -> None:
+    """The way out that is told works: the day after, the person consents to the agency they had excluded."""
+    movable_clock.to(dt.datetime(2026, 12, 1, 9, tzinfo=JST))
+    refused = {"person": await subject(desk.intake), "signer": "person", "status": "refused"}
+    answer = await desk.send(
+        desk.intake.signed_in("chosei"), "consents", {**refused, "excluded_agencies": [DESTINATION]}
+    )
+    assert answer.status_code == 201
+    movable_clock.to(dt.datetime(2026, 12, 2, 9, tzinfo=JST))
+    coordinator = desk.intake.signed_in("chosei")
+    for day, opens in (("2026-12-01", False), ("2026-12-02", True)):
+        form = consent_of(await subject(desk.intake), agencies=[DESTINATION], given_on=day, explained_on=day)
+        assert (await desk.send(coordinator, "consents", form)).status_code == 201
+        assert (DESTINATION in await readers(desk.intake)) is opens

@@ -11,7 +11,6 @@ from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
 from tests.data.referrals import referral
 from tsunagi_intake import tables
-from tsunagi_intake.disclosure_sheets import names_cut
 from tsunagi_shared import audit
 
 NOT_SHOWN = "（非開示）"
@@ -189,12 +188,3 @@ async def test_the_same_person_over_joined_cases(desk: Desk) -> None:
     assert found["joined"] == [second]
     assert [sheet["case_number"] for sheet in found["sheets"] if sheet["kind"] == "referral"] == [first, second]
     assert "二つめの様式の主訴" in str(found)
-
-
-def test_names_of_others_are_found_as_they_are_written() -> None:
-    """Whole, with or without a space, and the given name alone; what the person is called too stays."""
-    patterns = names_cut(["見本　花子", "見本　一"], ["見本　太郎"])
-    text = "見本花子、見本 花子、花子、見本さん、見本　一、一つ"
-    for pattern in patterns:
-        text = pattern.sub("■", text)
-    assert text == "■、■、■、見本さん、■、一つ"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import uuid
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,12 +13,14 @@ import sqlalchemy as sa
 from tests.conftest import MovableClock
 from tests.data.case_work import Desk, consent_of
 from tests.data.forms import sample
-from tests.data.intake import Caller, Intake
+from tests.data.intake import Caller, Intake, running_intake
+from tests.intake.profiles import CONTRACTED, with_ended_contract
 from tests.intake.test_pages import TYPED, as_shown, fields_of, typed_in
 from tsunagi_intake import drafts
 from tsunagi_intake.tables import drafts as table
 from tsunagi_shared import database
 from tsunagi_shared.accounts import Post
+from tsunagi_shared.audit import audit
 
 
 @pytest.fixture
@@ -96,6 +100,43 @@ async def test_nobody_else_sees_it(intake: Intake, mado: Caller) -> None:
     assert await saved(other_post) == []
     assert (await other_post.get(f"/drafts/{own}")).status_code == 404
     assert len(await saved(mado)) == 1
+
+
+async def test_with_the_contract_the_drafts_are_closed(tmp_path: Path) -> None:
+    """Staff of an ended contract read none, list none, throw none away, and no page shows them who is in a case."""
+    async with running_intake(tmp_path, profile=with_ended_contract(tmp_path / "profile")) as intake:
+        former = intake.person("moto", CONTRACTED, "clerk")
+        place = f"/drafts/{uuid.uuid4()}"
+        for answer in (
+            await former.get("/drafts"),
+            await former.get("/forms", page=True),
+            await former.get(place),
+            await former.get(f"/forms/referral?draft={place.rpartition('/')[2]}", page=True),
+            await former.post(f"{place}/discard", {}),
+            await former.post("/drafts?kind=referral", TYPED),
+            await former.client.delete(place, headers={**former.headers, "Sec-Fetch-Site": "same-origin"}),
+        ):
+            assert (answer.status_code, "契約の期間" in answer.text) == (403, True), answer.text[:300]
+        assert await intake.rows(table) == []
+
+
+async def test_reading_what_was_saved_is_on_record(intake: Intake) -> None:
+    """A draft, and a form as it stands that is to be corrected: who read it, and who was refused."""
+    desk = await Desk(intake).open()
+    mado = desk.mado
+    await mado.post("/drafts?kind=referral", TYPED)
+    (line,) = await saved(mado)
+    await mado.get(f"/drafts/{line['id']}")
+    await mado.get(f"/forms/referral?draft={line['id']}", page=True)
+    contact = (await desk.send(desk.mado, "contacts", sample("contact"))).json()["id"]
+    for address in (f"referral&record=referral/{desk.referral_number}", f"contact&record=contact/{contact}"):
+        kind, _, query = address.partition("&")
+        assert (await desk.mado.get(f"/forms/{kind}?{query}", page=True)).status_code == 200
+        assert (await desk.stranger.get(f"/forms/{kind}?{query}", page=True)).status_code == 404
+    rows = [(row["user"], row["action"], row["outcome"], row["case_number"]) for row in await intake.rows(audit)]
+    mine, theirs = ("mado", "form.read", "done", desk.case_number), ("yoso", "form.read", "refused", desk.case_number)
+    assert [row for row in rows if row[1] == "form.read"] == [mine, theirs, mine, theirs]
+    assert [row for row in rows if row[1] == "draft.read"] == [("mado", "draft.read", "done", "")] * 2
 
 
 async def test_it_goes_after_thirty_days(intake: Intake, mado: Caller, movable_clock: MovableClock) -> None:

@@ -211,9 +211,7 @@ async def test_places_on_a_stream_that_was_made_anew_are_forgotten(archive: Arch
 
 
 @pytest.fixture
-async def with_hub(
-    tmp_path: Path, cheap_passwords: None, hub: NatsServer, movable_clock: MovableClock
-) -> AsyncIterator[Archive]:
+async def with_hub(tmp_path: Path, hub: NatsServer, movable_clock: MovableClock) -> AsyncIterator[Archive]:
     """The service with the hub there."""
     connected = {"nats_url": hub.url, "nats_seed_file": hub.seed_file("intake")}
     async with running_intake(tmp_path, **connected) as intake:

@@ -281,7 +281,7 @@ async def test_a_broken_case_keeps_nobody_else_open(world: World, movable_clock:
     }
     ids = [(await world.opened(consent=consent))[1] for _ in range(3)]
     await world.do(
-        lambda c: c.execute(tables.referrals.update().where(tables.referrals.c.id == ids[1]).values(persons="no list"))
+        lambda c: c.execute(tables.consents.update().where(tables.consents.c.id == ids[1]).values(excluded="no list"))
     )
     movable_clock.to(at(dt.date(2027, 1, 1), 0))
     clockwork = Clockwork(world.runtime)
@@ -290,9 +290,7 @@ async def test_a_broken_case_keeps_nobody_else_open(world: World, movable_clock:
     closed = {row.id: row.closed for row in await world.rows(tables.consents)}
     assert [closed[identity] for identity in ids] == [1, 0, 1]
     await world.do(
-        lambda c: c.execute(
-            tables.referrals.update().where(tables.referrals.c.id == ids[1]).values(persons=f'["{ids[1]}.0"]')
-        )
+        lambda c: c.execute(tables.consents.update().where(tables.consents.c.id == ids[1]).values(excluded="[]"))
     )
     movable_clock.to(at(dt.date(2027, 1, 1), 1))
     await clockwork.tick()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.data.case_work import Desk, going_on, send
+import pytest
+
+from tests.data.case_work import Desk, consent_of, going_on, send
 from tests.data.forms import sample
 from tests.data.intake import Intake
 from tests.data.referrals import referral
 from tests.intake.test_cases import found, page_of
+from tsunagi_intake import tables
 from tsunagi_shared.audit import audit
 
 
@@ -88,6 +91,116 @@ async def test_each_agency_keeps_what_it_saw(intake: Intake) -> None:
     assert [line["case_number"] for line in (await page_of(desk.mado, desk.case_number))["referrals"]] == [
         desk.case_number
     ]
+
+
+async def test_nothing_that_opens_crosses(intake: Intake) -> None:
+    """The window of a joined case reads its own forms through the head, and nothing of the head; it acts on its own alone."""
+    desk = await Desk(intake).open()
+    window = intake.person("korei", "long-term-care", "clerk")
+    other = await second_case(desk)
+    person = (await page_of(desk.coordinator, desk.case_number))["people"][0]["id"]
+    await desk.send(desk.coordinator, "grounds", sample("ground"))
+    await desk.send(desk.coordinator, "allocations", sample("allocation"), revision=1)
+    protection = sample("protection", person=person, cleared=[])
+    assert (await desk.send(desk.coordinator, "protections", protection, revision=2)).status_code == 201
+    await send(desk.coordinator, f"/cases/{other}/joining", {"into": desk.case_number}, revision=1)
+    page = await page_of(window, desk.case_number)
+    assert (page["view"], page["actions"], page["origin"], page["lead"]) == ("minimal", [], "", "")
+    assert [page[name] for name in ("grounds", "allocations", "protections")] == [[], [], []]
+    assert {line["case"] for line in page["timeline"]} == {2}
+    assert {row["case_number"] for row in page["people"]} == {other}
+    assert page["actions_in"] == {
+        desk.case_number: [], other: ["withdraw_consent", "protect"],
+    }  # fmt: skip
+    text = (await window.get(f"/cases/{desk.case_number}", page=True)).text
+    assert f"/forms/protection?case={other}&amp;person=" in text
+    for path, form, revision in (
+        ("consents", consent_of(person), 0),
+        ("contacts", sample("contact"), 0),
+        ("protections", protection, 4),
+    ):
+        assert (await send(window, f"/cases/{desk.case_number}/{path}", form, revision=revision)).status_code == 404
+    own = page["people"][0]["id"]
+    kept = await send(window, f"/cases/{other}/protections", {**protection, "person": own}, revision=2)
+    assert kept.status_code == 201, kept.text
+    referral_of_head = (await page_of(desk.mado, desk.case_number))["referrals"]
+    assert [line["case_number"] for line in referral_of_head] == [desk.case_number]
+
+
+async def test_a_later_referral_into_the_head_opens_no_more_of_it(intake: Intake) -> None:
+    """Who sees only a joined case may hand in a referral there; it sees this one, not the rest of the head."""
+    desk = await Desk(intake).open()
+    window = intake.person("korei", "long-term-care", "clerk")
+    other = await second_case(desk)
+    await desk.send(desk.coordinator, "grounds", sample("ground"))
+    await send(desk.coordinator, f"/cases/{other}/joining", {"into": desk.case_number}, revision=1)
+    taken = await send(window, "/referrals", referral(case_number=desk.case_number))
+    assert taken.json()["case_number"] == desk.case_number
+    page = await page_of(window, desk.case_number)
+    assert (page["view"], page["grounds"], page["actions"]) == ("minimal", [], ["log_contact"])
+    person = next(row["id"] for row in page["people"] if row["case_number"] == desk.case_number)
+    refused = await desk.send(window, "consents", consent_of(person))
+    assert refused.json()["code"] == "full-view-needed"
+
+
+@pytest.mark.parametrize("birth_date", ["昭和31年4月2日", ""])
+async def test_what_closes_reaches_joined_cases(intake: Intake, birth_date: str) -> None:
+    """An agency excluded on the head gets nothing of the joined case either; a refusal ends what was agreed there before. The
+    same kana is enough, unless two birth dates say otherwise."""
+    desk = await Desk(intake).open()
+    person = {**referral()["person"], "birth_date": birth_date or None}
+    other = await second_case(desk, person=referral()["person"] if birth_date else person)
+    await send(desk.coordinator, f"/cases/{other}/joining", {"into": desk.case_number}, revision=1)
+    assert await readers_of(intake, other) >= {"sample-care", "hardship-support"}
+    head = (await page_of(desk.coordinator, desk.case_number))["people"]
+    subject = next(row["id"] for row in head if row["case_number"] == desk.case_number)
+    day = {"given_on": "2026-04-05", "explained_on": "2026-04-05"}
+    said = consent_of(subject, agencies=["welfare-council"], excluded_agencies=["sample-care"], **day)
+    assert (await desk.send(desk.coordinator, "consents", said)).status_code == 201
+    assert "sample-care" not in await readers_of(intake, other)
+    assert "hardship-support" in await readers_of(intake, other)
+    assert "welfare-council" not in await readers_of(intake, other)  # what opens stays where it was said
+    refusal = {"person": subject, "signer": "person", "explained_by": "見本　職員", "status": "refused"}
+    assert (await desk.send(desk.coordinator, "consents", refusal)).status_code == 201
+    assert await readers_of(intake, other) == {"long-term-care", "welfare-desk", "social-welfare"}
+    assert {row["closed"] for row in await intake.rows(tables.consents) if row["status"] == "given"} == {1}
+
+
+async def test_what_was_refused_before_reaches_the_other_when_they_are_joined(intake: Intake) -> None:
+    """Neither case knew of the other; joined, the older consent ends, and one that is newer than the refusal goes on."""
+    desk = await Desk(intake).open()
+    refused = await second_case(desk, consent={"status": "refused"})
+    newer = await second_case(desk)
+    for number in (desk.case_number, newer):
+        await send(desk.coordinator, f"/cases/{number}/joining", {"into": refused}, revision=1)
+    assert "sample-care" not in await readers_of(intake, desk.case_number)
+    assert "sample-care" in await readers_of(intake, newer)
+
+
+async def test_a_person_of_a_joined_case_is_known_on_the_head(intake: Intake) -> None:
+    """Where furigana and birth date say so, what is recorded on the head for their other id is theirs there; else it is told."""
+    desk = await Desk(intake).open()
+    other = await second_case(desk)
+    someone = {**referral()["person"], "kana": "べつの　ひと", "birth_date": "昭和31年1月1日"}
+    third = await second_case(desk, person=someone, household=[], household_size=1)
+    for number in (other, third):
+        await send(desk.coordinator, f"/cases/{number}/joining", {"into": desk.case_number}, revision=1)
+    ids = {
+        number: (await page_of(desk.section, number))["people"][0]["id"] for number in (desk.case_number, other, third)
+    }
+    ids[desk.case_number] = f"{(await intake.rows(tables.referrals))[0]['id']}.0"
+    kept = await desk.send(desk.coordinator, "consents", consent_of(ids[other]))
+    assert kept.status_code == 201, kept.text
+    row = next(row for row in await intake.rows(tables.consents) if row["id"] == kept.json()["id"])
+    assert (row["case"], row["person"]) == (1, ids[desk.case_number])
+    refused = await desk.send(desk.coordinator, "consents", consent_of(ids[third]))
+    assert [error["code"] for error in refused.json()["errors"]] == ["person-not-found"]
+
+
+async def readers_of(intake: Intake, number: str) -> set[str]:
+    """Who sees a form of the case."""
+    seq = next(row["seq"] for row in await intake.rows(tables.cases) if row["number"] == number)
+    return {row["agency"] for row in await intake.rows(tables.audience) if row["case"] == seq}
 
 
 async def test_joining_is_refused_from_the_wrong_side(intake: Intake) -> None:

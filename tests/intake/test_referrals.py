@@ -217,7 +217,7 @@ async def test_into_somebody_elses_case(intake: Intake) -> None:
     assert number not in hidden.text
 
 
-async def test_an_agency_whose_contract_ended_is_let_in_nowhere(tmp_path: Path, cheap_passwords: None) -> None:
+async def test_an_agency_whose_contract_ended_is_let_in_nowhere(tmp_path: Path) -> None:
     """Neither handing in nor reading: its people's access ends with the contract."""
     profile = with_ended_contract(tmp_path / "profile")
     async with running_intake(tmp_path / "run", profile=profile) as intake:
@@ -322,7 +322,7 @@ async def test_a_fault_in_the_middle_stores_nothing(intake: Intake) -> None:
     assert (await window(intake).submit(referral())).json()["referral_number"].endswith("-00001")
 
 
-async def test_what_was_answered_outlives_a_restart(tmp_path: Path, cheap_passwords: None) -> None:
+async def test_what_was_answered_outlives_a_restart(tmp_path: Path) -> None:
     """Every 201 is a case in the file, with its event waiting, when the service comes up again."""
     async with running_intake(tmp_path) as intake:
         numbers = [(await window(intake).submit(referral())).json()["case_number"] for _ in range(5)]

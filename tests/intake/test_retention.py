@@ -7,6 +7,7 @@ import datetime as dt
 import io
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -14,10 +15,11 @@ from tests.conftest import MovableClock
 from tests.data.case_work import send
 from tests.data.intake import Intake
 from tests.intake.disposing import AFTERWARDS, CLOSED_ON, LAST_DAY, Archive, noon
-from tsunagi_intake import retention, tables
-from tsunagi_intake.retention import kept_until, last_completed
+from tsunagi_intake import cases, records, retention, standing, tables
+from tsunagi_intake.retention import Hold, kept_until, last_completed
 from tsunagi_shared import audit
-from tsunagi_shared.contracts.profile import RetentionClass, RetentionStart
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.profile import Profile, RetentionClass, RetentionStart
 
 COMPLETED = RetentionClass(id="five", name="5年", years=5, starts=RetentionStart.COMPLETED, source="見本")
 YEAR_END = RetentionClass(id="ten", name="10年", years=10, starts=RetentionStart.FISCAL_YEAR_END, source="見本")
@@ -87,11 +89,68 @@ async def test_the_longest_class_of_any_form_counts(archive: Archive, kept: str)
     archive.clock.to(noon(AFTERWARDS))
     contacts = tables.records.update().where(tables.records.c.kind == "contact").values(retention_class=kept)
     await archive.intake.runtime.database.write(lambda connection: connection.execute(contacts))
+    await archive.intake.runtime.database.write(lambda connection: cases.keep_by(connection, 1))
     page = (await archive.now("shokan").get("/disposals")).json()
     assert page["due"]["items"] == []
     assert page["unknown_classes"] == (["no-longer-known"] if kept == "no-longer-known" else [])
     archive.clock.to(noon(dt.date(2037, 4, 1)))
     assert bool(await archive.due()) is (kept == "ten-years")
+
+
+async def test_a_form_of_a_longer_class_keeps_an_ended_case(archive: Archive) -> None:
+    """What is handed in after the end counts from then on; another profile counts without anything being written anew."""
+    number = await archive.closed_case()
+    archive.clock.to(noon(AFTERWARDS))
+    assert await archive.due() == [number]
+    profile = archive.intake.runtime.profile
+    longer = [msgspec.structs.replace(rule, years=(rule.years or 0) + 1) for rule in profile.retention.classes]
+    changed = _with_classes(profile, longer)
+    assert await archive.intake.runtime.database.read(lambda connection: retention.due(connection, changed)) == ()
+    longest = msgspec.structs.replace(profile.retention, default="permanent", forms={})
+    write = records.Write(
+        principal=Principal("chosei", "見本", "welfare-desk", frozenset({"coordinator"})),
+        profile=msgspec.structs.replace(profile, retention=longest), outbox=archive.intake.runtime.outbox,
+    )  # fmt: skip
+
+    def late(connection: Any) -> None:
+        case = standing.case_row(connection, number=number)
+        records.keep(connection, write, case, "consent_withdrawal", Hold(on=True, reason="見本"))
+
+    await archive.intake.runtime.database.write(late)
+    assert await archive.due() == []
+
+
+def _with_classes(profile: Profile, classes: list[RetentionClass]) -> Profile:
+    return msgspec.structs.replace(
+        profile, retention=msgspec.structs.replace(profile.retention, classes=tuple(classes))
+    )
+
+
+async def test_what_is_due_is_looked_up(archive: Archive) -> None:
+    """Neither the list nor a question for classes walks cases that are not due: one walk in the index for each set of classes."""
+    await archive.closed_case()
+    archive.clock.to(noon(AFTERWARDS))
+    profile = archive.intake.runtime.profile
+
+    def plans(connection: Any) -> list[str]:
+        asked: list[tuple[str, Any]] = []
+        sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        assert len(retention.due(connection, profile, after=("2000-01-01", 1))) == 1
+        assert retention.unknown_classes(connection, profile) == ()
+        cursor = connection.connection.cursor()
+        explained = [
+            str(row[3])
+            for statement, parameters in asked
+            for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+        ]
+        cursor.close()
+        return explained
+
+    found = await archive.intake.runtime.database.read(plans)
+    assert any("USING INDEX cases_kept (kept_by=? AND completed_on>? AND completed_on<?)" in plan for plan in found), (
+        found
+    )
+    assert not [plan for plan in found if plan.startswith("SCAN cases") and "cases_kept" not in plan], found
 
 
 async def test_a_joined_case_goes_with_its_head(archive: Archive) -> None:
@@ -200,6 +259,8 @@ async def test_what_is_on_a_list_is_on_no_other_until_it_is_sent_back(archive: A
     assert await archive.due() == [number]
     again = await send(archive.now("kacho"), f"/disposals/{identity}/approval")
     assert again.json()["code"] == "already-decided"
+    await archive.approved(await archive.proposed())
+    assert (await archive.list(identity))["reason"] == "", "what was typed goes with the case"
 
 
 @pytest.mark.parametrize("cause", ["held", "not-due"])

@@ -83,6 +83,7 @@ MAY: dict[Action, list[tuple[set[str], set[str]]]] = {
     Action.CLOSE_CASE: [(OFFICE, STEERS)],
     Action.JOIN_CASES: [(OFFICE, STEERS)],
     Action.RECORD_GROUND: [(OFFICE, STEERS | {"chair"})],
+    Action.END_GROUND: [(OFFICE, STEERS | {"chair"})],
     Action.REVIEW_GROUND: [({"section"}, {"responsible_section"})],
     Action.PUT_ON_AGENDA: [(SEEING, STEERS | {"chair"})],
     Action.REQUEST_INFORMATION: [(OFFICE, STEERS | {"chair"})],
@@ -178,6 +179,7 @@ def test_rule_may_part() -> None:
         Action.DECIDE_PLAN: "not-section",
         Action.REQUEST_INFORMATION: "not-provider-or-section",
         Action.ISSUE_CONTACT_LOG: "not-allocated",
+        Action.END_GROUND: "not-provider-or-section",
         Action.REVIEW_GROUND: "not-section",
         Action.PROPOSE_DISPOSAL: "not-section",
         Action.PROPOSE_DISPOSAL: "not-section",
@@ -253,7 +255,8 @@ def test_rule_case_end(state: CaseState) -> None:
             assert joined == "case-joined"
     assert {
         Action.READ, Action.RECALL_REFERRAL, Action.WITHDRAW_CONSENT, Action.PROTECT, Action.LIFT_PROTECTION,
-        Action.REVIEW_GROUND, Action.PROPOSE_DISPOSAL, Action.APPROVE_DISPOSAL, Action.HOLD, Action.DISCLOSE,
+        Action.REVIEW_GROUND, Action.END_GROUND, Action.PROPOSE_DISPOSAL, Action.APPROVE_DISPOSAL, Action.HOLD,
+        Action.DISCLOSE,
     } == AFTER_THE_END  # fmt: skip
 
 

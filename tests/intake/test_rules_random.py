@@ -63,7 +63,9 @@ def agreed(facts: FormFacts, person: str, agency: str, profile: Profile, day: dt
         and contractor(profile, agency, day) is not None
         and (fact.covers_successor or same_contractor_since(fact, agency, profile, day))
         and not any(
-            other.person == person and agency in other.excluded and (other.given_on or day) >= (fact.given_on or day)
+            other.person == person
+            and agency in other.excluded
+            and (other.given_on or other.recorded_on or dt.date.max) >= (fact.given_on or day)
             for other in facts.consents
         )
         for fact in facts.consents
@@ -93,10 +95,11 @@ def provider_may(facts: FormFacts, person: str, profile: Profile, day: dt.date) 
     provider = profile.roles.multi_agency_provider
     mine = [fact for fact in facts.consents if fact.person == person]
     if any(provider in fact.excluded | fact.withdrawn_agencies for fact in mine):
-        open_ = [msgspec.structs.replace(fact, covers_successor=True) for fact in mine]
-        only = msgspec.structs.replace(facts, consents=tuple(open_))
-        return agreed(only, person, provider, profile, day)
-    return any(in_force(fact, day) for fact in mine)
+        return agreed(facts, person, provider, profile, day)
+    return any(
+        in_force(fact, day) and (fact.covers_successor or same_contractor_since(fact, provider, profile, day))
+        for fact in mine
+    )
 
 
 def check_entry(entry: AudienceEntry, facts: FormFacts, profile: Profile, day: dt.date, computed: dt.date) -> None:
@@ -256,7 +259,9 @@ def form_facts(draw: st.DrawFn) -> FormFacts:
         allocated=tuple(draw(st.lists(st.sampled_from(AGENCIES), max_size=3))),
         sittings=tuple(draw(st.lists(sitting, max_size=2))),
         answers=draw(st.sampled_from(AGENCIES)) if kind == "reply" else "",
-        referred_by=tuple(draw(st.lists(st.sampled_from(AGENCIES), max_size=2))),
+        wrote_of=draw(
+            st.dictionaries(st.sampled_from(AGENCIES), st.frozensets(st.sampled_from((CHILD, PARENT))), max_size=2)
+        ),
         withdrawn=draw(st.sampled_from(("", "", "", "withdrawn", "misdirected"))),
     )
 
@@ -323,7 +328,7 @@ def test_withdrawing_adds_nobody_by_consent(
 def test_the_order_of_what_is_on_record_does_not_matter(facts: FormFacts, which: int, dice: random.Random) -> None:
     """Consents, protections, grounds, sittings and agencies in any order, some of them twice, give the same entries."""
     profile = PROFILES[which]
-    names = ("consents", "protections", "grounds", "sittings", "destinations", "allocated", "referred_by")
+    names = ("consents", "protections", "grounds", "sittings", "destinations", "allocated")
     found: dict[str, Any] = {name: list(getattr(facts, name)) for name in names}
     for rows in found.values():
         rows += rows[:1]

@@ -90,7 +90,7 @@ async def test_a_page_is_found_along_the_index(intake: Intake) -> None:
         fill(connection, 20)
         statements: list[tuple[str, Any]] = []
         sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
-        timeline.visible(connection, READER, (3, 4), full=True, before=10**9)
+        timeline.visible(connection, READER, (3, 4), full=(3, 4), before=10**9)
         cursor = connection.connection.cursor()
         return [
             str(row[3])

@@ -31,10 +31,12 @@ class CaseWalk(Walk):
         def done(answer: dict[str, Any], _: str) -> None:
             assert person is not None
             self._recorded("consent", staff, content, case, answer)
-            said = Consent(id=answer["id"], person=person, **self._facts(content))
+            said = Consent(id=answer["id"], person=person, recorded_on=self.world.day, **self._facts(content))
             case.consents.append(said)
-            if said.status in ("given", "refused"):
-                self._end_earlier(case, said, said.given_on if said.status == "given" else None)
+            if said.status == "given":
+                self._end_earlier(case, said)
+            elif said.status == "refused":
+                self.world.refused(case, said)
 
         return Try(
             action="give_consent", staff=staff, case=case, target=case.number, kind="consent", form=content,
@@ -71,16 +73,17 @@ class CaseWalk(Walk):
             return None
         case, late, staff = form.case, set[str](), self._who(agency=form.agency, likely=0.6)
         own = next(one for one in case.consents if one.id == form.id)
-        same = own.person.rows and self.fill.chance(0.9)
+        same = case.stands(own.person) and self.fill.chance(0.9)
         person, identity = (own.person, form.content["person"]) if same else self._person(case)
         revision, content = self._revision(form.revision, late), self.fill.consent(identity)
         if own.closed:
             late.add("consent-ended")
-        if person is not own.person or identity not in own.person.rows.values():
+        if person is not own.person or (same and identity not in own.person.rows.values()):
             late.add("invalid-form")
 
         def done(_: dict[str, Any], __: str) -> None:
             form.content, form.revision, own.revision = content, form.revision + 1, own.revision + 1
+            own.recorded_on = self.world.day
             for name, value in self._facts(content).items():
                 setattr(own, name, value)
 
@@ -317,6 +320,20 @@ class CaseWalk(Walk):
         late = {"already-reviewed"} if one.reviewed else set[str]()
         return Try(action="review_ground", staff=staff, case=case, target=one.id, must=must, late=late, done=done)
 
+    def end_ground(self) -> Try | None:
+        """It is taken back, or ends early."""
+        case = self._case()
+        if case is None or not case.grounds:
+            return None
+        one, staff = self.dice.choice(case.grounds), self._coordinator()
+
+        def done(_: dict[str, Any], __: str) -> None:
+            one.over = True
+
+        must = against(self.world, "end_ground", staff, case)
+        late = {"already-ended"} if one.over else set[str]()
+        return Try(action="end_ground", staff=staff, case=case, target=one.id, must=must, late=late, done=done)
+
     def set_lead(self) -> Try | None:
         """主担当: an agency, nobody, or one that there is not."""
         case, late = self._case(), set[str]()
@@ -357,6 +374,9 @@ class CaseWalk(Walk):
         def done(answer: dict[str, Any], _: str) -> None:
             self._touched(case, answer)
             into.revision += 1
+            sides = [[one for one in self.world.cases if head in (one, one.joined_into)] for head in (case, into)]
+            self._refusals_reach(sides[0], sides[1])
+            self._refusals_reach(sides[1], sides[0])
             for one in self.world.cases:
                 if one is case or one.joined_into is case:
                     one.joined_into = into
@@ -365,6 +385,15 @@ class CaseWalk(Walk):
             action="join_cases", staff=staff, case=case, target=case.number, form={"into": into.number},
             revision=revision, must=must[0] | must[1], late=late, done=done,
         )  # fmt: skip
+
+    def _refusals_reach(self, said_in: list[Case], kept_in: list[Case]) -> None:
+        """What somebody refused in the ones ends what they agreed to before in the others."""
+        refusals = [said for case in said_in for said in case.consents if said.status == "refused"]
+        for said in refusals:
+            for given in [one for case in kept_in for one in case.consents]:
+                older = said.revision > 1 or given.id < said.id
+                if older and self.world.closes_for(said.person, given.person):
+                    self.world.end(given)
 
     def hold(self) -> Try | None:
         """廃棄の停止."""
@@ -383,5 +412,5 @@ class CaseWalk(Walk):
         *(Walk.submit,) * 3, *(Walk.reply,) * 2, Walk.take_back, *(Walk.correct_referral,) * 2,
         *(give_consent,) * 3, correct_consent, *(withdraw_consent,) * 3, *(extend_consent,) * 2, *(record,) * 3,
         *(correct_record,) * 2, pledge, *(protect,) * 2, lift_protection, *(allocate,) * 2, end_allocation, record_ground,
-        review_ground, set_lead, close_case, join_cases, hold,
+        review_ground, end_ground, set_lead, close_case, join_cases, hold,
     )  # fmt: skip

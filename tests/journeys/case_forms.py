@@ -86,7 +86,8 @@ class Filler:
         """A 同意書, or that there is none."""
         form: dict[str, Any] = {"person": person, "signer": "person"}
         if self.chance(0.15):
-            return form | {"status": self.dice.choice(("refused", "refused", "asking"))}
+            status = self.dice.choice(("refused", "refused", "asking"))
+            return form | {"status": status, "excluded_agencies": self.some(1)}
         agencies = self.some(3, least=1)
         excluded = [agency for agency in self.some(1) if agency not in agencies] if self.chance(0.3) else []
         lists = [self.dice.choice(self.places.lists)] if self.places.lists and self.chance(0.2) else []
@@ -153,7 +154,8 @@ class Filler:
         kind = self.dice.choice(("legal_duty", "emergency"))
         agency = self.dice.choice(self.places.agencies)
         form = {"agency": agency, "kind": kind, "reason": "安全の確認。", "decided_by": "見本　係長"}
-        return form | {"law": self.places.law if kind == "legal_duty" else "", "until": self.until()}
+        until = self.until() or (None if kind == "legal_duty" else (self.day + 3 * DAY).isoformat())
+        return form | {"law": self.places.law if kind == "legal_duty" else "", "until": until}
 
     def closure(self) -> dict[str, Any]:
         """An end without a meeting."""

@@ -63,6 +63,7 @@ NEEDS = {
     "join_cases": _STEERING,
     "record_ground": msgspec.structs.replace(_STEERING, roles=frozenset(DECLARES)),
     "review_ground": _SECTION,
+    "end_ground": msgspec.structs.replace(_STEERING, roles=frozenset(DECLARES), after_the_end=True),
     "hold": _SECTION,
 }  # fmt: skip
 
@@ -73,12 +74,17 @@ def acts(world: World, staff: Staff) -> bool:
 
 
 def sight_of(world: World, staff: Staff, case: Case | None, form: Form | None = None) -> Sight | None:
-    """What the person sees of the form, or of the case."""
+    """What the person sees of the form, or of the case by itself."""
     if not staff.reads_cases or not acts(world, staff):
         return None
     if form is not None:
         return world.readers(form).get(staff.agency)
     return world.best_sight(case, staff.agency) if case is not None else None
+
+
+def reaches(world: World, staff: Staff, case: Case) -> bool:
+    """Whether the person sees a form of the case, or of one that was joined to it: its page leads there."""
+    return any(sight_of(world, staff, None, form) for form in world.forms_seen_with(case))
 
 
 def against(world: World, action: str, staff: Staff, case: Case | None, form: Form | None = None) -> set[str]:

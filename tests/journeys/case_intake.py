@@ -76,6 +76,7 @@ _CARRY: dict[str, Carry] = {
     "end_allocation": lambda connection, write, target, _: actions.end_allocation(connection, write, target),
     "record_ground": actions.declare_ground,
     "review_ground": lambda connection, write, target, _: actions.review_ground(connection, write, target),
+    "end_ground": lambda connection, write, target, _: actions.end_ground(connection, write, target),
     "set_lead": lambda connection, write, target, form: steering.set_lead(
         connection, write, target, steering.Lead(lead=form["lead"])
     ),
@@ -230,7 +231,7 @@ class IntakeSide:
         keys = set(self._look.execute('SELECT agency, search_key, person FROM case_keys WHERE "case" = ?', seq))
         most, least = set(), set()
         for form in case.forms:
-            for person in world.shown(form):
+            for person in world.sought(form):
                 identity = case.id_of(person)
                 for agency, sight in wanted[form.name].items():
                     key = (agency, search_key(person.kana), identity)

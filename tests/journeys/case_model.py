@@ -66,6 +66,7 @@ class Consent(msgspec.Struct, eq=False, kw_only=True):
     agencies: set[str] = set()
     excluded: set[str] = set()
     given_on: dt.date | None = None
+    recorded_on: dt.date | None = None
     until: dt.date | None = None
     covers_successor: bool = False
     withdrawn_on: dt.date | None = None
@@ -100,7 +101,11 @@ class Dated(msgspec.Struct, eq=False, kw_only=True):
 
 
 class Form(msgspec.Struct, eq=False, kw_only=True):
-    """A referral or a record, with what its last revision said."""
+    """A referral or a record, with what its last revision said.
+
+    `people`: of a referral whom its lines show, of a record whom the referrals have shown since it was written; `former`:
+    who stood on a line of the referral once.
+    """
 
     id: str
     kind: str
@@ -111,6 +116,7 @@ class Form(msgspec.Struct, eq=False, kw_only=True):
     revision: int = 1
     state: str = "submitted"
     people: list[Person] = []
+    former: list[Person] = []
     about: Form | None = None
     replied: set[str] = set()
 
@@ -149,8 +155,18 @@ class Case(msgspec.Struct, eq=False, kw_only=True):
         """Everybody on a referral that counts, in their order."""
         return list(dict.fromkeys(person for form in self.counting for person in form.people))
 
+    def stands(self, person: Person) -> bool:
+        """Whether somebody stands on any of its referrals."""
+        return any(person in form.people for form in self.referrals)
+
+    def keep_known(self) -> None:
+        """Whom the referrals show now, the records go on showing."""
+        for form in self.forms:
+            if form.kind != "referral":
+                form.people = list(dict.fromkeys((*form.people, *self.people())))
+
     def id_of(self, person: Person) -> str:
-        """By which id the case knows somebody: their line in the earliest referral they stand in."""
+        """By which id the case knows somebody: their line in the earliest referral they stand, or stood, in."""
         return next(person.rows[form.id] for form in self.referrals if form.id in person.rows)
 
 
@@ -214,19 +230,45 @@ class World:
     def _names(self, case: Case, one: Consent, agency: str) -> bool:
         """Named, and neither withdrawn for it nor excluded by what was said that day or later."""
         excluded = any(
-            agency in other.excluded and (other.given_on or self.day) >= (one.given_on or self.day)
-            for other in case.consents
-            if other.person is one.person
+            agency in other.excluded and (other.given_on or other.recorded_on or self.day) >= (one.given_on or self.day)
+            for other in self._said(case, one.person)
         )
         return agency in one.agencies - one.cut and not excluded
+
+    def _said(self, case: Case, person: Person) -> Iterator[Consent]:
+        """What the person, or whoever may be the same, said in the case or in one joined with it: whom they exclude counts."""
+        for other in self.group(case):
+            yield from (said for said in other.consents if self.closes_for(said.person, person))
+
+    def closes_for(self, one: Person, other: Person) -> bool:
+        """Whether what one person said that closes something closes it for the other as well."""
+        return one is other or (bool(one.rows) and other.may_be(one))
+
+    def refused(self, case: Case, said: Consent) -> None:
+        """Whatever those who may be the person agreed to before has ended, in the cases joined with this one too."""
+        for one in self.group(case):
+            for given in one.consents:
+                if given is not said and self.closes_for(said.person, given.person):
+                    self.end(given)
+
+    def end(self, one: Consent) -> None:
+        """The consent ends today, unless it has ended."""
+        if one.status == "given" and not one.closed:
+            one.withdrawn_on, one.closed, one.revision = self.day, True, one.revision + 1
 
     def admitted(self, case: Case, person: Person) -> bool:
         """Whether the provider may know of the person: by its office, or by any live consent that leaves it room."""
         if self.exempt:
             return True
         said = [one for one in case.consents if one.person is person]
-        unwanted = any(self.provider in one.excluded | one.cut for one in said)
-        return any(one.live(self.day) and (not unwanted or self._names(case, one, self.provider)) for one in said)
+        unwanted = any(self.provider in one.cut for one in said)
+        unwanted = unwanted or any(self.provider in one.excluded for one in self._said(case, person))
+        return any(
+            one.live(self.day)
+            and (not unwanted or self._names(case, one, self.provider))
+            and (one.covers_successor or self.same_runner(self.provider, one.given_on or self.day))
+            for one in said
+        )
 
     def consented(self, case: Case, person: Person) -> bool:
         """Whether the person has any live consent."""
@@ -235,7 +277,11 @@ class World:
     # who sees what -------------------------------------------------------------------------------------------------------
 
     def shown(self, form: Form) -> list[Person]:
-        """Whom the form shows, the subject first."""
+        """Whom the form shows or has shown, the subject first. Nobody is ever unknown again."""
+        return list(dict.fromkeys((*form.people, *form.former)))
+
+    def sought(self, form: Form) -> list[Person]:
+        """By whose kana the case is found because of the form: of whom it speaks now."""
         return form.people if form.kind == "referral" or form.case is None else form.case.people()
 
     def support_meeting_only(self, form: Form) -> bool:
@@ -251,14 +297,11 @@ class World:
             yield form.agency, "origin", True, set()
             return
         others = shown[1:]
-        knows = form.kind == "referral" or form.agency in {one.agency for one in case.counting}
-        asked = form.about is not None and form.about.agency == form.agency
-        unknown = {one for one in others if not self.agreed(case, one, form.agency)}
-        yield form.agency, "origin", True, set() if knows or asked else unknown
+        yield form.agency, "origin", True, self._unknown(form, form.agency)
         if form.state in TAKEN_BACK:
             return
         if form.about is not None:
-            yield form.about.agency, "origin", True, set()
+            yield form.about.agency, "origin", True, self._unknown(form, form.about.agency)
         if "provider" in opens and self.admitted(case, shown[0]):
             yield self.provider, "provider", True, {one for one in others if not self.admitted(case, one)}
         if "consent" in opens:
@@ -273,6 +316,13 @@ class World:
             for ground in case.grounds:
                 if ground.holds(self.day):
                     yield ground.agency, ground.kind, True, set()
+
+    def _unknown(self, form: Form, agency: str) -> set[Person]:
+        """Of those beside the subject, who neither agreed to the agency nor stands on a referral of its own."""
+        if form.kind == "referral" or form.case is None:
+            return set()
+        wrote = {person for one in form.case.counting if one.agency == agency for person in self.shown(one)}
+        return {one for one in self.shown(form)[1:] if one not in wrote and not self.agreed(form.case, one, agency)}
 
     def readers(self, form: Form) -> dict[str, Sight]:
         """Every agency that may see the form today, by the ground that shows it most."""
@@ -302,7 +352,7 @@ class World:
             for one in case.protections
             if one.holds(self.day) and agency not in one.cleared and one.person is not None
             for person in self.shown(form)
-            if person is one.person or (one.person.rows and person.may_be(one.person))
+            if self.closes_for(one.person, person)
             for field in one.fields
         )
 
@@ -326,9 +376,15 @@ class World:
         )
 
     def best_sight(self, case: Case, agency: str) -> Sight | None:
-        """How much of the case the agency sees."""
-        found = [self.readers(form).get(agency) for form in self.forms_seen_with(case)]
-        return min((one for one in found if one), key=lambda sight: not sight.full, default=None)
+        """How much of the case the agency sees: all of it by what others wrote and it reads in full, or by the referral that the
+        case rests on; by what it wrote itself no more than that."""
+        part: Sight | None = None
+        for form in case.forms:
+            sight = self.readers(form).get(agency)
+            if sight is not None and sight.full and (form is case.counting[0] or form.agency != agency):
+                return sight
+            part = sight or part
+        return msgspec.structs.replace(part, full=False) if part else None
 
     def allocated(self, case: Case, agency: str) -> bool:
         """Whether the agency has a part in the case today."""

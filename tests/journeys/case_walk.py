@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tests.journeys.case_forms import PEOPLE, Filler, Places
-from tests.journeys.case_gates import CASE_WORK, REFERS, STEERS, Staff, acts, against, sight_of
+from tests.journeys.case_gates import CASE_WORK, REFERS, STEERS, Staff, acts, against, reaches, sight_of
 from tests.journeys.case_model import Case, Consent, Dated, Form, Person, World
 
 OTHER_PERSON = "018f0000-0000-7000-8000-000000000001.0"
@@ -130,10 +130,20 @@ class Walk:
         people = list(dict.fromkeys(person for form in case.referrals for person in form.people))
         if self.fill.chance(0.06):
             others = [one for one in self.world.cases if one is not case and one.referrals]
-            stranger = self.dice.choice(others) if others else None
-            return None, stranger.id_of(stranger.referrals[0].people[0]) if stranger else OTHER_PERSON
+            if not others:
+                return None, OTHER_PERSON
+            stranger = self.dice.choice(others)
+            theirs = stranger.referrals[0].people[0]
+            return self._known_here(case, stranger, theirs), stranger.id_of(theirs)
         person = case.people()[0] if self.fill.chance(0.5) else self.dice.choice(people)
         return person, self.dice.choice(list(person.rows.values()))
+
+    def _known_here(self, case: Case, other: Case, theirs: Person) -> Person | None:
+        """Somebody of the case who is a person of the other one, where the two were joined and kana and birth date say so."""
+        if other not in self.world.group(case) or not (theirs.kana and theirs.birth):
+            return None
+        people = (person for form in case.referrals for person in form.people)
+        return next((one for one in people if (one.kana, one.birth) == (theirs.kana, theirs.birth)), None)
 
     # referrals -----------------------------------------------------------------------------------------------------------
 
@@ -151,7 +161,7 @@ class Walk:
         found = Try(action="submit", staff=staff, case=into, kind="referral", form=form)
         if not acts(self.world, staff):
             found.must = {"contract-ended"}
-        elif number and (known is None or sight_of(self.world, staff, known) is None):
+        elif number and (known is None or not reaches(self.world, staff, known)):
             found.late = {"invalid-form"}
         found.done = lambda answer, identity: self._submitted(answer, identity, staff, form, into)
         return found
@@ -175,25 +185,23 @@ class Walk:
             Form(id=identity, kind="referral", agency=staff.agency, content=content, case=case, people=people,
                  number=answer["referral_number"])
         )  # fmt: skip
+        case.keep_known()
         said = Consent(id=identity, person=people[0], **_consent_facts(content["consent"]))
         case.consents.append(said)
         if said.status == "refused":
-            self._end_earlier(case, said, None)
+            self.world.refused(case, said)
         if content.get("protection"):
             self._protect_with(case, identity, people[0], set(content["protection"]))
 
     def _protect_with(self, case: Case, identity: str, person: Person, fields: set[str]) -> None:
         case.protections.append(Dated(id=identity, person=person, fields=fields, since=self.world.day))
 
-    def _end_earlier(self, case: Case, said: Consent, up_to: dt.date | None) -> None:
+    def _end_earlier(self, case: Case, said: Consent) -> None:
         """The person's newest word counts."""
         for one in case.consents:
-            earlier = up_to is None or (one.given_on is not None and one.given_on <= up_to)
-            if one.person is said.person and one is not said and one.status == "given" and not one.closed and earlier:
-                self._end(one)
-
-    def _end(self, consent: Consent) -> None:
-        consent.withdrawn_on, consent.closed, consent.revision = self.world.day, True, consent.revision + 1
+            earlier = one.given_on is not None and said.given_on is not None and one.given_on <= said.given_on
+            if one.person is said.person and one is not said and earlier:
+                self.world.end(one)
 
     def reply(self) -> Try | None:
         """受理 or 差戻し."""
@@ -224,7 +232,7 @@ class Walk:
     def _recorded(self, kind: str, staff: Staff, content: dict[str, Any], case: Case, answer: dict[str, Any]) -> Form:
         form = Form(
             id=answer["id"], kind=kind, agency=staff.agency, content=content, case=case, state="live",
-            number=answer["number"],
+            number=answer["number"], people=case.people(),
         )  # fmt: skip
         case.forms.append(form)
         return form
@@ -243,10 +251,10 @@ class Walk:
         def done(answer: dict[str, Any], _: str) -> None:
             assert referral.case is not None
             referral.state = kind
+            referral.case.keep_known()
             own = next(one for one in referral.case.consents if one.id == referral.id)
             own.void = True
-            if own.status == "given" and not own.closed:
-                self._end(own)
+            self.world.end(own)
 
         return Try(
             action="take_back", staff=staff, case=referral.case, target=referral.number, kind="withdrawal",
@@ -273,13 +281,14 @@ class Walk:
             before, referral.content, referral.revision = referral.content, content, referral.revision + 1
             assert answer["revision"] == referral.revision
             self._regrouped(case, referral)
+            case.keep_known()
             if changed:
                 same = all(getattr(own, name) == value for name, value in said.items())
                 for name, value in said.items():
                     setattr(own, name, value)
                 own.revision += 1
                 if own.status == "refused" and not same:
-                    self._end_earlier(case, own, None)
+                    self.world.refused(case, own)
             self._protected_more(case, referral, before)
 
         return Try(
@@ -290,20 +299,22 @@ class Walk:
     def _loses_protected(self, case: Case, referral: Form, content: dict[str, Any]) -> bool:
         """Whether somebody who is protected would stand in the case no more."""
         names = {line["name"] for line in content["household"]}
-        gone = [one for one in referral.people[1:] if one.name not in names and one.rows.keys() == {referral.id}]
+        others = [form for form in case.referrals if form is not referral]
+        gone = [one for one in referral.people[1:] if one.name not in names]
+        gone = [one for one in gone if not any(one in form.people for form in others)]
         return any(one.person is person and not one.over for person in gone for one in case.protections)
 
     def _regrouped(self, case: Case, referral: Form) -> None:
         """Who stands in a corrected referral: whoever stood there keeps their line's id, somebody new gets a new one."""
         names = [referral.content["person"]["name"], *(line["name"] for line in referral.content["household"])]
         stood = {person.name: person for person in referral.people}
-        rows = {name: person.rows.pop(referral.id) for name, person in stood.items()}
         people = []
         for position, name in enumerate(names):
             kept = stood.get(name)
             person = kept if kept is not None else _known(case, name) or Person(name, *PEOPLE[name][1:], rows={})
-            person.rows[referral.id] = rows.get(name, f"{referral.id}.{referral.revision * 100 + position}")
+            person.rows.setdefault(referral.id, f"{referral.id}.{referral.revision * 100 + position}")
             people.append(person)
+        referral.former = list(dict.fromkeys((*referral.former, *referral.people)))
         referral.people = people
 
     def _protected_more(self, case: Case, referral: Form, before: dict[str, Any]) -> None:
@@ -320,9 +331,9 @@ class Walk:
 
 
 def _known(case: Case, name: str) -> Person | None:
-    """Somebody of that name who stands in the case already, where kana and birth date are known."""
+    """Somebody of that name who stands, or stood, in the case already, where kana and birth date are known."""
     _, kana, birth = PEOPLE[name]
-    people = (person for form in case.referrals for person in form.people if person.rows)
+    people = (person for form in case.referrals for person in (*form.people, *form.former))
     return next((one for one in people if one.name == name), None) if kana and birth else None
 
 

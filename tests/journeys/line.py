@@ -182,7 +182,7 @@ def until(look: Callable[[], Any], reached: Callable[[Any], bool], seconds: floa
         if reached(found):
             return found
         assert time.monotonic() < deadline, found
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager

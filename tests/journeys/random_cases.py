@@ -21,7 +21,7 @@ from tests.data.services import PROFILE
 from tests.journeys.case_actions import CaseWalk
 from tests.journeys.case_documents import DocumentsSide, Event
 from tests.journeys.case_forms import ADDRESS, PHONE, Places
-from tests.journeys.case_gates import Staff, sight_of
+from tests.journeys.case_gates import Staff, reaches, sight_of
 from tests.journeys.case_intake import IntakeSide, moment, principal_of, run
 from tests.journeys.case_model import World, may_become
 from tests.journeys.case_walk import Try
@@ -230,15 +230,30 @@ class RandomCases:
         profile, principal = self.sides.intake.profile, principal_of(staff)
         page = await self.asked(lambda c: case_pages.case_page(c, principal, profile, case.number))
         if page is None or not self.acts(staff):
-            assert not self.acts(staff) or sight_of(self.world, staff, case) is None, (staff.user, case.number)
+            assert not self.acts(staff) or not reaches(self.world, staff, case), (staff.user, case.number)
             return
-        assert sight_of(self.world, staff, case) is not None, (staff.user, case.number)
+        assert reaches(self.world, staff, case), (staff.user, case.number)
+        sight = sight_of(self.world, staff, case)
+        assert page.view == "full" if sight and sight.full else page.view != "full", (
+            staff.user,
+            case.number,
+            page.view,
+        )
+        self.look_at_sections(staff, case, page)
         shown = set()
         for form in self.world.forms_seen_with(case):
             sight = self.world.readers(form).get(staff.agency)
             if sight is not None and form.case is not None:
                 shown |= {form.case.id_of(person) for person in self.world.shown(form)} - min(sight.hidden, key=len)
         assert {person.id for person in page.people} <= shown, (staff.user, case.number)
+
+    def look_at_sections(self, staff: Staff, case: Any, page: Any) -> None:
+        """Parts, grounds and protections are told of just those cases of the group of which the reader sees all."""
+        group = [one for one in self.world.group(case) if one is case or one.joined_into is case]
+        whole = [one for one in group if (sight := sight_of(self.world, staff, one)) is not None and sight.full]
+        for name in ("allocations", "grounds", "protections"):
+            told = {line.id for line in getattr(page, name)}
+            assert told == {line.id for one in whole for line in getattr(one, name)}, (staff.user, case.number, name)
 
     def acts(self, staff: Staff) -> bool:
         """Whether the door of the service lets them in at all."""
@@ -279,12 +294,15 @@ def sides_of(name: str, folder: Path) -> Iterator[Sides]:
             clock.follow(None)
 
 
-def walk_all(name: str, folder: Path, walks: int) -> None:
-    """So many walks, each from its own seed; enough of what is tried must be accepted for them to lead anywhere."""
+def walk_all(name: str, folder: Path, walks: int) -> int:
+    """So many walks, each from its own seed; returns how many steps were accepted, which must be enough to lead anywhere."""
+    accepted = 0
     with sides_of(name, folder) as sides:
         for seed in range(walks):
             counts = replay(sides, seed)
             assert counts.get("accepted", 0) > STEPS // 5, counts
+            accepted += counts["accepted"]
+    return accepted
 
 
 def replay(sides: Sides, seed: int, steps: int = STEPS, look_every: int = LOOK_EVERY) -> dict[str, int]:

@@ -287,7 +287,22 @@ async def _work(trail: Trail, person: SamplePerson, people: dict[str, Visitor]) 
         assert not trail.search.holds(answer.content) or answer.headers["cache-control"] == "no-store", path
     for lift in ([], ["--lift"]):
         _command(stack, "documents", "block", "case", case, *lift, "--reason", word)
+    _send_back_disposal(stack, word)
     await at_rest(stack, PATIENCE_SECONDS * 3)
+
+
+def _send_back_disposal(stack: Stack, word: str) -> None:
+    """A 廃棄簿 with the case on it that was sent back: no case is due so early, so the list is put there as it would stand."""
+    with contextlib.closing(sqlite3.connect(stack.folder_of("intake") / "intake.db", timeout=30)) as connection:
+        connection.execute(
+            "INSERT INTO disposals (id, number, made_at, made_by, made_by_name, approved_by, approved_by_name, refused_at,"
+            " refused_by_name, reason) VALUES ('early', 'D0-001', 1, 'kacho', '', '', '', 2, '', ?)",
+            [word],
+        )
+        connection.execute(
+            "INSERT INTO disposal_items SELECT 'early', seq, '2000-01-01', '', '2000-01-01', 'refused', '' FROM cases"
+        )
+        connection.commit()
 
 
 async def _read(trail: Trail, people: dict[str, Visitor]) -> None:

@@ -8,5 +8,5 @@ from tests.journeys.random_cases import walk_all
 
 
 def test_random_cases_under_contracts(tmp_path: Path) -> None:
-    """5,200 further steps, over the end of a 年度: a contractor goes, another comes, one agency is left without."""
-    walk_all("standard", tmp_path, 13)
+    """800 steps, over the end of a 年度: a contractor goes, another comes, one agency is left without."""
+    walk_all("standard", tmp_path, 2)

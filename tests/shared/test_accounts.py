@@ -26,7 +26,7 @@ MIGRATIONS = Path(accounts_module.__file__).parent / "migrations" / "accounts"
 
 
 @pytest.fixture
-def accounts(tmp_path: Path, cheap_passwords: None) -> Iterator[Accounts]:
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
     """An accounts database with one person of two posts."""
     found = Accounts(tmp_path / "accounts.db", SECRET)
     found.add_user(
@@ -253,7 +253,7 @@ def contractor_on(agency: str, day: dt.date) -> str:
 
 
 @pytest.fixture
-def contracted(tmp_path: Path, cheap_passwords: None, movable_clock: MovableClock) -> Iterator[Accounts]:
+def contracted(tmp_path: Path, movable_clock: MovableClock) -> Iterator[Accounts]:
     """Accounts under a profile with contracts, on 2026-03-01."""
     movable_clock.to(dt.datetime(2026, 3, 1, 3, tzinfo=dt.UTC))
     found = Accounts(tmp_path / "contracted.db", SECRET, contractor_on)
@@ -315,7 +315,7 @@ def test_rows_from_before_belong_to_the_contractor_of_their_first_day(
     assert caller.contractor == "見本会"
 
 
-def test_the_column_comes_to_a_database_of_before(tmp_path: Path, cheap_passwords: None) -> None:
+def test_the_column_comes_to_a_database_of_before(tmp_path: Path) -> None:
     """A database of the first version is brought up to date at start; its posts and keys work on."""
     path = tmp_path / "accounts.db"
     engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)

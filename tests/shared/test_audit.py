@@ -34,7 +34,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 
 @pytest.fixture
-async def intake(tmp_path: Path, cheap_passwords: None) -> AsyncIterator[Intake]:
+async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
     """The service."""
     async with running_intake(tmp_path) as found:
         yield found
@@ -105,15 +105,28 @@ def test_a_typed_reason_can_be_erased(connection: Connection) -> None:
     """It lies beside the chain: without it the chain still holds, and what it said cannot be guessed from the row."""
     ten_rows(connection)
     assert audit.find(connection, audit.Query(case="C2026-00003"))[0].reason == "本人から電話があった"
-    connection.execute(audit.audit_reasons.delete())
+    audit.record_erasure(connection, SOMEBODY, "C2026-00003", "retention")
     assert audit.verify(connection).broken_at is None
-    assert audit.find(connection, audit.Query(case="C2026-00003"))[0].reason == ""
+    erasure, read = audit.find(connection, audit.Query(case="C2026-00003"))
+    assert (erasure.action, read.reason) == ("case.erase", "")
+
+
+def test_a_reason_taken_away_by_hand_is_a_fault(connection: Connection) -> None:
+    """Without the erasure of its case, or with one from before it was typed, the chain breaks at its row."""
+    ten_rows(connection)
+    audit.record_erasure(connection, SOMEBODY, "C2026-00004", "retention")
+    audit.record(connection, SOMEBODY, "hold.set", "case/4", case="C2026-00004", reason="あとから書いた理由")
+    assert audit.verify(connection).broken_at is None
+    connection.execute(audit.audit_reasons.delete().where(audit.audit_reasons.c.seq == 12))
+    assert audit.verify(connection).broken_at == 12
+    connection.execute(audit.audit_reasons.delete().where(audit.audit_reasons.c.seq == 3))
+    assert audit.verify(connection).broken_at == 3
 
 
 def test_questions_are_answered_from_indexes(connection: Connection) -> None:
-    """By case, by person and by day no question walks through the whole record."""
+    """By case, person, agency and outcome no question walks through the whole record."""
     ten_rows(connection)
-    for column in ("case_number", "user", "subject"):
+    for column in ("case_number", "user", "agency", "outcome", "subject"):
         plan = connection.execute(
             sa.text(f'EXPLAIN QUERY PLAN SELECT * FROM audit WHERE "{column}" = :x ORDER BY seq DESC LIMIT 100'),
             {"x": "y"},
@@ -166,6 +179,19 @@ async def test_the_auditor_reads_and_nobody_else(intake: Intake) -> None:
     assert "断られた" in page.text
     wrong = await intake.signed_in("u-auditor").get("/audit?since=いつか&until=2026-13-01")
     assert [error["path"] for error in wrong.json()["errors"]] == ["since", "until"]
+
+
+async def test_what_is_typed_into_the_search_does_not_stay(intake: Intake) -> None:
+    """The record of reading it holds the number of a case that is on record, and nothing else that somebody may type there."""
+    number = (
+        await intake.person("mado", "disability", "clerk").submit(referral(), **{"Sec-Fetch-Site": "same-origin"})
+    ).json()["case_number"]
+    auditor = intake.person("kansa", "social-welfare", "auditor")
+    for typed in ("見本　太郎", "mihon-taro", "C2026-99999", number):
+        assert (await auditor.get(f"/audit?case={typed}")).status_code == 200
+    read = [row for row in await intake.rows(audit.audit) if row["action"] == "audit.read"]
+    assert [row["case_number"] for row in read] == ["", "", "", number]
+    assert not any("太郎" in str(row) or "taro" in str(row) for row in read)
 
 
 async def test_the_record_as_csv(intake: Intake) -> None:

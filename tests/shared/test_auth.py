@@ -16,7 +16,7 @@ from tsunagi_shared.sign_in import local_address
 
 
 @pytest.fixture
-async def intake(tmp_path: Path, cheap_passwords: None) -> AsyncIterator[Intake]:
+async def intake(tmp_path: Path) -> AsyncIterator[Intake]:
     """The service."""
     async with running_intake(tmp_path) as found:
         yield found

@@ -32,7 +32,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap_passwords: None) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The environment of an intake service in a temporary folder."""
     found = settings_in(tmp_path, INTAKE)
     for name in ("profile", "database", "accounts", "secret_file", "nats_seed_file"):

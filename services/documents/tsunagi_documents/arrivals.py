@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
 from tsunagi_documents.kinds import FORM_KINDS, Planned
-from tsunagi_documents.tables import PENDING, FormRow, audience, documents, forms
+from tsunagi_documents.tables import PENDING, FormRow, aliases, audience, documents, forms
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.audience import AudienceEntry
 from tsunagi_shared.contracts.envelope import Envelope
@@ -55,6 +56,12 @@ _KEEP_ENTRY = Statement(
     .values({column.name: sa.bindparam(column.name) for column in audience.columns})
     .on_conflict_do_nothing()  # intake names an agency once; an event that does not must not stop all that follow
 )
+_ALIASES = Statement(sa.select(aliases.c.other).where(aliases.c.person == sa.bindparam("person")))
+_KEEP_ALIAS = Statement(
+    sa.dialects.sqlite.insert(aliases)
+    .values({column.name: sa.bindparam(column.name) for column in aliases.columns})
+    .on_conflict_do_nothing()
+)
 _FORM_REVISION = Statement(sa.select(documents.c.form_revision).where(documents.c.id == sa.bindparam("id")))
 _INSERT_DOCUMENT = insert_of(documents)
 _NEW_CONTENT = Statement(
@@ -75,6 +82,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     persons: tuple[str, ...]
     support_meeting_only: bool
     provider: str
+    other_ids: Mapping[str, tuple[str, ...]] = {}
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +114,7 @@ def told_by(data: AudienceChanged) -> Told:
         persons=data.persons,
         support_meeting_only=data.support_meeting_only,
         provider=data.provider,
+        other_ids=data.other_ids,
     )
 
 
@@ -121,6 +130,7 @@ def content_of(event: Envelope, data: ReferralSubmitted | FormRecorded) -> Conte
         persons=data.persons,
         support_meeting_only=data.support_meeting_only,
         provider=data.provider,
+        other_ids=data.other_ids,
     )
     if not isinstance(data, ReferralSubmitted):
         return Content(
@@ -164,7 +174,20 @@ def keep_content(connection: Connection, event: Envelope, content: Content) -> b
     return _keep(connection, event, content.told, content)
 
 
+def _keep_aliases(connection: Connection, other_ids: Mapping[str, tuple[str, ...]]) -> None:
+    """Who is known by several ids is one person for good: a later event that parts them does not open what was cut."""
+    for person, others in other_ids.items():
+        one = {person, *others}
+        for identity in tuple(one):
+            cursor = _ALIASES.run(connection, person=identity)
+            one.update(str(row[0]) for row in cursor)
+            cursor.close()
+        pairs = [{"person": first, "other": other} for first in sorted(one) for other in sorted(one) if first != other]
+        _KEEP_ALIAS.many(connection, pairs)
+
+
 def _keep(connection: Connection, event: Envelope, told: Told, content: Content | None) -> bool:
+    _keep_aliases(connection, told.other_ids)
     at = clock.microseconds_of(event.time)
     row = _FORM.first(connection, form=told.form)
     known = FormRow(*row) if row else FormRow(told.form, 0, -1, 0, 0, 0, "", "[]", 0, "", 1)

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from tsunagi_documents.blocked import is_person
 from tsunagi_documents.closing import Doors
 from tsunagi_documents.reading import readers_of
 from tsunagi_documents.tables import blocks, documents, forms, versions
@@ -45,7 +46,7 @@ def block(connection: Connection, profile: Profile, doors: Doors, wanted: Block,
         version = _stored_version(connection, document.id)
         if cut and version:
             doors.announcer.withdrawn(connection, document, version, cut, readers, "blocked")
-    _record(connection, "document.block", wanted, reason)
+    _record(connection, "document.block", wanted, found, reason)
     return len(found)
 
 
@@ -62,7 +63,7 @@ def lift(connection: Connection, profile: Profile, doors: Doors, wanted: Block, 
         version = _stored_version(connection, document.id)
         if gained and version:
             doors.announcer.shared(connection, document, version, gained, readers)
-    _record(connection, "document.unblock", wanted, reason)
+    _record(connection, "document.unblock", wanted, found, reason)
     return len(found)
 
 
@@ -73,7 +74,8 @@ def _concerned(connection: Connection, wanted: Block) -> list[sa.Row[tuple[objec
         condition = documents.c.case_number == wanted.ref
     else:
         person = sa.func.json_each(forms.c.persons).table_valued("value", name="person")
-        named = sa.select(forms.c.form).select_from(forms.join(person, sa.true())).where(person.c.value == wanted.ref)
+        shows = is_person(person.c.value, wanted.ref)
+        named = sa.select(forms.c.form).select_from(forms.join(person, sa.true())).where(shows)
         condition = documents.c.form.in_(named)
     return list(connection.execute(sa.select(documents).where(condition).order_by(documents.c.id)))
 
@@ -92,9 +94,15 @@ def _stored_version(connection: Connection, document_id: str) -> int:
     return connection.execute(newest).scalar() or 0
 
 
-def _record(connection: Connection, action: str, wanted: Block, reason: str) -> None:
-    case = wanted.ref if wanted.scope == "case" else ""
-    audit.record(connection, COMMAND_LINE, action, f"{wanted.scope}/{wanted.ref}", case=case, reason=reason)
+def _record(
+    connection: Connection, action: str, wanted: Block, found: list[sa.Row[tuple[object, ...]]], reason: str
+) -> None:
+    """One row for each case concerned, so that the reason goes with the case. One about papers of no case that is still there
+    would stay for good: it is not kept."""
+    cases = {wanted.ref} if wanted.scope == "case" else {str(document.case_number) for document in found}
+    for case in sorted(cases) or [""]:
+        told = reason if case else ""
+        audit.record(connection, COMMAND_LINE, action, f"{wanted.scope}/{wanted.ref}", case=case, reason=told)
 
 
 def listed(connection: Connection) -> list[tuple[Block, int]]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from tsunagi_documents.announcing import Announcer
 from tsunagi_documents.kinds import Audience, Planned, documents_for
-from tsunagi_documents.reading import WATERMARK, readers_of
+from tsunagi_documents.reading import WATERMARK, readers_of, rests_on_consent
 from tsunagi_documents.tables import (
     ALL_STAFF,
     FAILED,
@@ -47,7 +47,6 @@ from tsunagi_shared.runtime import Runtime
 AUDIENCE_CHANGED, CONSENT_WITHDRAWN, PROTECTION, RECORD_WITHDRAWN = (
     "audience_changed", "consent_withdrawn", "protection", "record_withdrawn",
 )  # fmt: skip
-EXEMPT = "exempt"  # what intake names as the basis of a provider that needs no consent
 REPLACED = "replaced"  # the code of a consent that a newer one took the place of
 
 _FORM = Statement(sa.select(forms).where(forms.c.form == sa.bindparam("form")))
@@ -154,8 +153,7 @@ def _consenting(entry: AudienceEntry, persons: tuple[str, ...]) -> tuple[str, ..
     others of the household, of a provider that needs consent everybody."""
     if entry.basis.kind is BasisKind.CONSENT:
         return persons[1:]
-    needs_consent = entry.basis.kind is BasisKind.PROVIDER and entry.basis.ref != EXEMPT
-    return persons if needs_consent else ()
+    return persons if rests_on_consent(entry.basis.kind, entry.basis.ref) else ()
 
 
 def is_erased(connection: Connection, form: str) -> bool:

@@ -34,6 +34,7 @@ from tsunagi_documents.tables import (
 )
 from tsunagi_documents.versions import ask_for_pdf, ask_for_word
 from tsunagi_shared import audit, clock
+from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.envelope import Envelope
 from tsunagi_shared.contracts.events import (
     AUDIENCE_CHANGED,
@@ -54,6 +55,8 @@ from tsunagi_shared.contracts.events import (
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.database import Statement
 from tsunagi_shared.inbox import Handler
+
+INTAKE = Principal("intake", "受付サービス", "", frozenset(), "event")  # on whose word a case is erased here
 
 _DOCUMENT = Statement(
     sa.select(documents.c.form_revision, documents.c.state, documents.c.version).where(
@@ -210,7 +213,8 @@ class Handling:
         at = clock.microseconds_of(event.time)
         for form in data.forms:
             erasing.erase(connection, self._profile, self._doors, form, data.code, at)
-        audit.forget_reasons(connection, data.case_number)
+        if data.case_number:
+            audit.record_erasure(connection, INTAKE, data.case_number, data.code)
 
     def watermark_passed(self, connection: Connection, _: Envelope, data: WatermarkPassed) -> None:
         """Consents are known up to then."""

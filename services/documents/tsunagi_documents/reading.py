@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import sqlalchemy.dialects.sqlite
 from sqlalchemy import Connection
 
+from tsunagi_documents.blocked import BLOCKED, BLOCKED_ACCESS
 from tsunagi_documents.objects import Stored
 from tsunagi_documents.tables import (
     ALL_STAFF,
@@ -39,6 +40,7 @@ from tsunagi_shared.database import Statement
 LIST_LIMIT = 100
 WATERMARK = "watermark"  # the fact that says up to when consents are known
 HOUR_US = 3_600_000_000
+EXEMPT = "exempt"  # what intake names as the basis of a provider that needs no consent
 
 
 class Refused(enum.StrEnum):
@@ -56,8 +58,8 @@ class Refused(enum.StrEnum):
 class Grant(msgspec.Struct, frozen=True):
     """The basis on which a person reads a document, and until when (a Japanese date, inclusive; None: open).
 
-    `known_at`: the moment up to which its consents are known (UTC microseconds). `stale`: that is too long ago for a basis of
-    consent, so that files open with a typed reason alone.
+    `known_at`: the moment up to which its consents are known (UTC microseconds). `stale`: that is too long ago for a basis
+    that rests on consent, so that files open with a typed reason alone.
     """
 
     kind: BasisKind
@@ -175,13 +177,13 @@ def grant_for(
         sa.select(access.c.basis_kind, access.c.basis_ref, access.c.until, forms.c.audience_at)
         .join(documents, documents.c.id == access.c.document_id)
         .join(forms, forms.c.form == documents.c.form)
-        .where(access.c.document_id == document_id, *_usable(principal, day), ~_BLOCKED)
+        .where(access.c.document_id == document_id, *_usable(principal, day), ~BLOCKED)
         .order_by(access.c.until.is_(None).desc(), access.c.until.desc(), access.c.basis_kind)
     ).all()
     if found:
         grants = [_grant(row, profile, consents_known_at(connection)) for row in found]
         return next((grant for grant in grants if not grant.stale), grants[0])
-    row = connection.execute(sa.select(_BLOCKED).select_from(documents).where(documents.c.id == document_id)).first()
+    row = connection.execute(sa.select(BLOCKED).select_from(documents).where(documents.c.id == document_id)).first()
     if row is None:
         return Refused.UNKNOWN_DOCUMENT
     return Refused.BLOCKED if row[0] else Refused.NO_LIVE_BASIS
@@ -197,7 +199,12 @@ def _grant(row: Any, profile: Profile, watermark: int) -> Grant:
     known_at = max(watermark, row.audience_at)
     too_old = clock.now_us() - known_at > profile.consent.max_age_hours * HOUR_US
     kind = BasisKind(row.basis_kind)
-    return Grant(kind, row.basis_ref, _date(row.until), known_at, kind is BasisKind.CONSENT and too_old)
+    return Grant(kind, row.basis_ref, _date(row.until), known_at, too_old and rests_on_consent(kind, row.basis_ref))
+
+
+def rests_on_consent(kind: BasisKind, ref: str) -> bool:
+    """Whether a basis holds only as long as people agree: that of an agency they named, and of a provider that needs it."""
+    return kind is BasisKind.CONSENT or (kind is BasisKind.PROVIDER and ref != EXEMPT)
 
 
 def document_view(connection: Connection, document_id: str) -> DocumentView:
@@ -249,7 +256,7 @@ def readable(
         return [], False
     mine = _of_case(principal, query.case, day) if query.case else _of_agency(principal, day)
     if connection.execute(sa.select(blocks.c.ref).limit(1)).first() is not None:
-        mine = mine.where(~_BLOCKED) if query.case else mine.where(~_BLOCKED_ACCESS)
+        mine = mine.where(~BLOCKED) if query.case else mine.where(~BLOCKED_ACCESS)
     moment, identity = mine.selected_columns
     if query.after is not None:
         place = sa.tuple_(moment, identity)
@@ -334,32 +341,13 @@ def readers_of(connection: Connection, profile: Profile, document_id: str, day: 
     return Readers(tuple(dict.fromkeys(agency for agency, _ in live)), tuple(dict.fromkeys(told)))
 
 
-def _block(scope: str, ref: Any) -> sa.ColumnElement[bool]:
-    return sa.exists().where(blocks.c.scope == scope, blocks.c.ref == ref)
-
-
-_person = sa.func.json_each(forms.c.persons).table_valued("value", name="person")
-# Somebody cut the document, its case, or a person on it by hand.
-_BLOCKED = sa.or_(
-    _block("document", documents.c.id),
-    _block("case", documents.c.case_number),
-    sa.exists(
-        sa.select(sa.literal(1))
-        .select_from(forms.join(_person, sa.true()).join(blocks, blocks.c.ref == _person.c.value))
-        .where(forms.c.form == documents.c.form, blocks.c.scope == "person")
-        .correlate(documents)
-    ),
-)
-_BLOCKED_ACCESS = sa.exists(
-    sa.select(documents.c.id).where(documents.c.id == access.c.document_id, _BLOCKED).correlate(access)
-)
 _READERS = Statement(
     sa.select(access.c.agency, access.c.basis_kind)
     .where(
         access.c.document_id == sa.bindparam("document_id"),
         access.c.state == LIVE,
         sa.or_(access.c.until.is_(None), access.c.until >= sa.bindparam("day")),
-        ~_BLOCKED_ACCESS,
+        ~BLOCKED_ACCESS,
     )
     .order_by(access.c.agency)
 )

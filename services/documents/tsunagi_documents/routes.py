@@ -15,7 +15,10 @@ from tsunagi_documents.answers import NO_STORE, acting, makes_pdf, page_of, read
 from tsunagi_documents.reading import DocumentView, ListQuery, Refused
 from tsunagi_documents.tables import STORED
 from tsunagi_shared import audit, clock
+from tsunagi_shared.accounts import Principal
 from tsunagi_shared.auth import principal_of
+from tsunagi_shared.contracts.audience import View
+from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.problems import Refusal, not_found, wants_page
 from tsunagi_shared.runtime import Runtime
 
@@ -75,13 +78,23 @@ def _query(after: str, limit: int, case: str) -> ListQuery:
     return ListQuery(limit=limit, after=place, case=case)
 
 
+def watches(principal: Principal, profile: Profile, document: DocumentView) -> bool:
+    """Whether one who may read the document is told who opened it, or another projection of the paper, and who cannot be
+    reached: whoever watches over the case, for the responsible section or the provider, and reads the whole paper."""
+    watching = (profile.municipality.responsible_section, profile.roles.multi_agency_provider)
+    return (
+        document.view == View.FULL.value
+        and principal.agency in watching
+        and not principal.roles.isdisjoint(WATCHING_ROLES)
+    )
+
+
 @get("/documents/{document_id:str}", summary="文書", guards=[reader])
 async def show_document(
     runtime: NamedDependency[Runtime], request: Request[Any, Any, Any], document_id: FromPath[str]
 ) -> Response[Any]:
     """What the document is, its files, and why the caller may read it."""
     principal = acting(request)
-    watching = not principal.roles.isdisjoint(WATCHING_ROLES)
     subject = subject_of(document_id)
 
     def look(connection: Connection) -> pages.DocumentPage | Refused:
@@ -90,6 +103,7 @@ async def show_document(
             audit.record(connection, principal, "document.show", subject, basis=grant, refused=True)
             return grant
         document = reading.document_view(connection, document_id)
+        watching = watches(principal, runtime.profile, document)
         audit.record(connection, principal, "document.show", subject, basis=grant.record, case=document.case_number)
         return pages.document_page(
             document,

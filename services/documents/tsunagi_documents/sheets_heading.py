@@ -6,19 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsunagi_documents.engine import Context
-from tsunagi_documents.sheets_withholding import (
-    ADDRESS,
-    ADDRESS_LIKE,
-    PHONE,
-    PHONE_LIKE,
-    Cut,
-    Patterns,
-    name_patterns,
-    scrub,
-)
+from tsunagi_documents.sheets_withholding import ADDRESS, PHONE, Cut, scrub
 from tsunagi_documents.sheets_wording import WITHHELD, day, day_of, meeting_notice, moment
 from tsunagi_shared.contracts.events import FormRecorded
 from tsunagi_shared.forms.plan import PlanAllocation
+from tsunagi_shared.forms.withheld_text import like, name_patterns
 
 # Names and numbers of offices and of what they do are not searched for names, addresses and telephones of persons.
 _OFFICIAL = frozenset(
@@ -95,15 +87,12 @@ def take_out(context: Context, event: FormRecorded, cut: Cut) -> None:
     with, so whatever looks like an address or a way to call somebody goes."""
     names = {person: name for person, name in event.person_names.items() if name}
     hidden = [name for person, name in names.items() if cut.hides(person, event.persons)]
+    hidden += event.former_names if cut.hidden else ()  # one of those hidden may have been called so
     subject = {names[person] for person in event.persons[:1] if person in names and person not in cut.hidden}
     shown = subject | {name for person, name in names.items() if not cut.hides(person, event.persons)}
     scrub(context, name_patterns(hidden, shown), but=_OFFICIAL | {"person_name"})
-    patterns: Patterns = ()
-    if cut.withholds(PHONE, event.persons, event.persons):
-        patterns += PHONE_LIKE
-    if cut.withholds(ADDRESS, event.persons, event.persons):
-        patterns += ADDRESS_LIKE
-    scrub(context, patterns, but=_OFFICIAL)
+    kept = {field for field in (ADDRESS, PHONE) if cut.withholds(field, event.persons, event.persons)}
+    scrub(context, like(kept), but=_OFFICIAL)
 
 
 def allocation_rows(allocations: Sequence[PlanAllocation], names: Mapping[str, str]) -> list[dict[str, str]]:

@@ -6,16 +6,7 @@ import datetime as dt
 
 from tsunagi_documents.engine import Context
 from tsunagi_documents.kinds import ASSESSMENT_SHEET
-from tsunagi_documents.sheets_withholding import (
-    ADDRESS,
-    PHONE,
-    Cut,
-    Patterns,
-    address_patterns,
-    name_patterns,
-    phone_patterns,
-    scrub,
-)
+from tsunagi_documents.sheets_withholding import ADDRESS, PHONE, Cut, scrub
 from tsunagi_documents.sheets_wording import (
     NONE_WRITTEN,
     WITHHELD,
@@ -48,6 +39,7 @@ from tsunagi_shared.forms.referral import (
     Urgency,
     Work,
 )
+from tsunagi_shared.forms.withheld_text import Patterns, address_patterns, name_patterns, phone_patterns
 
 TROUBLE_COLUMNS = 4
 
@@ -247,13 +239,15 @@ def _hide_persons(context: Context, event: ReferralSubmitted, cut: Cut) -> None:
     """Take the names of hidden persons out of every text, and who came where that may be one of them."""
     form = event.form
     hidden = [member for position, member in enumerate(form.household, start=1) if not _is_shown(event, position, cut)]
-    if not hidden:
+    if not hidden and not cut.hidden:
         return
     if form.client_kind is ClientKind.FAMILY:
         context.update(dict.fromkeys(("client_name", "client_phone", "client_relationship"), WITHHELD))
     shown = [form.person, *(member for member in form.household if member not in hidden)]
     for names in ("name", "kana"):
-        patterns = name_patterns([getattr(one, names) for one in hidden], [getattr(one, names) for one in shown])
+        # One of those hidden may have been taken off the form, or been called otherwise before
+        gone = [*(getattr(one, names) for one in hidden), *event.former_names]
+        patterns = name_patterns(gone, [getattr(one, names) for one in shown])
         scrub(context, patterns, but=_NAMES_OF_OTHERS)
 
 

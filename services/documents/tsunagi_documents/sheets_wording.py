@@ -11,8 +11,8 @@ import regex  # type: ignore[import-untyped]
 from tsunagi_documents.engine import Context
 from tsunagi_shared.forms.fields import CodeList
 from tsunagi_shared.forms.japanese import age_on, format_wareki
+from tsunagi_shared.forms.withheld_text import WITHHELD as WITHHELD
 
-WITHHELD = "（非開示）"
 NONE_WRITTEN = "記載なし"
 HANDLE_WITH_CARE = "取扱注意"
 SUPPORT_MEETING_ONLY = "支援会議限り"

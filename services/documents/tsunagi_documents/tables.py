@@ -122,6 +122,16 @@ blocks = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Two ids of one person, as intake said at some time, each way round and kept for good: whoever is cut by hand stays cut,
+# by whatever id the papers name them now.
+aliases = sa.Table(
+    "aliases",
+    METADATA,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("other", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 # Small facts that must outlive a restart. `watermark`: consents are known up to then (UTC microseconds).
 facts = sa.Table(
     "facts",

@@ -8,7 +8,7 @@
   `persons`, `numbering`, `drafts`.
 - **plans**: `plans` (drawn up, the three dates, answers), `plan_decisions` (steps, what a meeting decided), `plan_effects`
   (what follows), `plan_gates` (who may), `plan_facts` and `plan_tables` (what is on record), `plan_reading`, `plan_pages`.
-- **change**: `form_facts` (what the rule reads), `changes` (the audience worked out anew), `publishing`,
+- **change**: `form_facts` and `known_persons` (what the rule reads), `changes` (the audience worked out anew), `publishing`,
   `republishing`, `due` and `expiry` (what time alone changes), `projections` (what the other services tell).
 - **reading**: `cases`, `case_lists`, `case_lines`, `case_pages`, `case_sections`, `people`, `timeline`,
   `openings`, `record_reading`, `form_view`, `form_pages`, `form_places`, `withholding`, `leak_note`.

@@ -336,6 +336,24 @@ def _review(connection: Connection, write: Write, identity: str) -> Receipt:
     )  # fmt: skip
 
 
+def end_ground(connection: Connection, write: Write, identity: str) -> bytes:
+    """Take a ground back, or end it early: what it opens closes at once. Returns the encoded Receipt."""
+    return records.once(connection, write, lambda: _end_ground(connection, write, identity))
+
+
+def _end_ground(connection: Connection, write: Write, identity: str) -> Receipt:
+    row = connection.execute(sa.select(grounds).where(grounds.c.id == identity)).first()
+    case, here = _gate_row(connection, write, row, Action.END_GROUND)
+    assert row is not None
+    if row.ended_at is not None:
+        raise _over("根拠")
+    connection.execute(grounds.update().where(grounds.c.id == identity).values(ended_at=clock.now_us()))
+    return _done(
+        connection, write, case, "ground.end", f"ground/{identity}", basis=_basis(here), reason="ground",
+        happening=Happening.GROUND_ENDED, code=row.kind,
+    )  # fmt: skip
+
+
 # pledges ---------------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from tsunagi_shared.contracts.profile import LegalRole, Profile
 
 _DAY = dt.timedelta(days=1)
 _OPEN = dt.date.max
+_NOBODY: frozenset[str] = frozenset()
 # Of two bases that open as much, the first is the one on record. A provider that wrote the form acts on it as the provider,
 # and a section that is the secretariat of the 支援会議 as that: it may answer.
 _ORDER = {
@@ -93,8 +94,8 @@ class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `form`: `referral/<id>`; `persons`: whom it shows, the subject first; `answers`: the agency that wrote the referral a
     reply is about; `allocated_until`: the last day of those allocated until one; `own_rows`: of a plan in force, the agencies
-    of its rows with the last day of each (None: open); `referred_by`: agencies that wrote a
-    referral of the case and so know everybody in it; `withdrawn`: the code of its 取下げ or 誤送付. Of minutes: `hearing`, the
+    of its rows with the last day of each (None: open); `wrote_of`: by agency, who stands on the referrals of the case that it
+    wrote, and so is known to it; `withdrawn`: the code of its 取下げ or 誤送付. Of minutes: `hearing`, the
     agencies that were there for the item; `closed`: it was heard as 支援会議; `minimal`: as a minimal item. Of a request for
     information: `addressee`, and the `law` it rests on (empty: consent).
     """
@@ -112,7 +113,7 @@ class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
     sittings: tuple[SittingFact, ...] = ()
     own_rows: Mapping[str, dt.date | None] = {}
     answers: str = ""
-    referred_by: tuple[str, ...] = ()
+    wrote_of: Mapping[str, frozenset[str]] = {}
     withdrawn: str = ""
     hearing: frozenset[str] = frozenset()
     closed: bool = False
@@ -218,14 +219,14 @@ def _found(
 
 
 def _writers(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day: dt.date) -> Iterator[AudienceEntry]:
-    """Who wrote it, and of a reply who asked. Of other forms than the referral itself, a writer that came to the case later
-    sees the others of the household only as far as they agreed: it never wrote of them."""
+    """Who wrote it, and of a reply who asked. Of other forms than the referral itself, they see the others of the household
+    only as far as these agreed, or stand on a referral of that agency's own."""
     basis = Basis(BasisKind.ORIGIN, facts.form)
     for agency in (facts.origin,) if facts.withdrawn else (facts.origin, facts.answers):
         hidden: tuple[str, ...] = ()
         until: dt.date | None = None
-        if facts.kind != "referral" and agency != facts.answers and agency not in facts.referred_by:
-            hidden, until = _others(facts, persons, agency, profile, day)
+        if facts.kind != "referral":
+            hidden, until = _others(facts, persons, agency, profile, day, facts.wrote_of.get(agency, _NOBODY))
         yield AudienceEntry(agency, basis, View.FULL, until=until, hidden=hidden)
 
 
@@ -238,7 +239,7 @@ def _provider(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day:
     hidden: list[str] = []
     until: dt.date | None = None
     for place, person in enumerate(persons):
-        admitted, end = consents.admitting(facts.consents, person, provider, day)
+        admitted, end = consents.admitting(facts.consents, person, provider, profile, day)
         if admitted:
             until = consents.earlier(until, end)
         elif place == 0:
@@ -275,12 +276,18 @@ def _asked(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day: dt
 
 
 def _others(
-    facts: FormFacts, persons: tuple[str, ...], agency: str, profile: Profile, day: dt.date
-) -> tuple[tuple[str, ...], dt.date | None]:
-    """Those besides the subject whom the agency may not see, and the last day on which it may see the rest of them."""
+    facts: FormFacts, persons: tuple[str, ...], agency: str, profile: Profile, day: dt.date,
+    known: frozenset[str] = _NOBODY,
+) -> tuple[tuple[str, ...], dt.date | None]:  # fmt: skip
+    """Those besides the subject whom the agency may not see, and the last day on which it may see the rest of them.
+
+    `known`: whom it may see in any case.
+    """
     hidden: list[str] = []
     until: dt.date | None = None
     for person in persons[1:]:
+        if person in known:
+            continue
         consent = consents.covering(facts.consents, person, agency, profile, day)
         if consent is None:
             hidden.append(person)

@@ -20,6 +20,7 @@ from tsunagi_intake import (
     standing,
     steering,
     timeline,
+    withholding,
 )
 from tsunagi_intake.case_sections import AllocationLine, GroundLine, ProtectionLine, RecordLine
 from tsunagi_intake.joining import MatchLine
@@ -36,6 +37,7 @@ from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.profile import Profile, Role
 from tsunagi_shared.forms.plan import PlanKind
+from tsunagi_shared.forms.withheld_text import without
 from tsunagi_shared.problems import not_found
 
 MOST_REFERRALS = 50  # shown on the page, newest first
@@ -45,7 +47,7 @@ RECORDS_SHOWN = 5  # of each kind; the others are a page of their own
 _ON_THE_CASE = (
     Action.GIVE_CONSENT, Action.WITHDRAW_CONSENT, Action.EXTEND_CONSENT, Action.ASSESS, Action.LOG_CONTACT, Action.EVALUATE,
     Action.PROTECT, Action.LIFT_PROTECTION, Action.ALLOCATE, Action.SET_LEAD, Action.CLOSE_CASE, Action.JOIN_CASES,
-    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.HOLD, Action.DISCLOSE, Action.REQUEST_INFORMATION,
+    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.END_GROUND, Action.HOLD, Action.DISCLOSE, Action.REQUEST_INFORMATION,
     Action.ISSUE_CONTACT_LOG,
 )  # fmt: skip
 _ON_A_REFERRAL = (Action.REPLY, Action.CORRECT, Action.WITHDRAW_REFERRAL, Action.RECALL_REFERRAL)
@@ -72,7 +74,9 @@ class CaseReferral(msgspec.Struct, frozen=True, kw_only=True):
 class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     """A case: where it stands, its people and their consents, its forms and documents, and what has happened.
 
-    What only readers with the full view see is empty for the others. `actions`: what the caller may do with the case.
+    What only readers with the full view see is empty for the others, and so is what stands in a case of this group of which
+    the reader does not see all. `actions`: what the caller may do with the case; `actions_in`: the same of each case of the
+    group, by its number.
     """
 
     case_number: str
@@ -91,6 +95,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     previous: tuple[str, ...]
     view: View
     actions: tuple[Action, ...]
+    actions_in: dict[str, tuple[Action, ...]]
     people: tuple[PersonLine, ...]
     some_hidden: bool
     referrals: tuple[CaseReferral, ...]
@@ -113,9 +118,16 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
     case = standing.case_row(connection, number=number)
     row = connection.execute(sa.select(table).where(table.c.seq == case.seq)).one()
     group = (case.seq, *cases.joined_to(connection, case.seq))
+    views_of = {seq: standing.view_of_case(connection, principal, seq)[0] for seq in group}
+    seen = [seq for seq, view in views_of.items() if view is not None]
+    full = [seq for seq in seen if views_of[seq] is View.FULL]
+    joined = [standing.case_row(connection, seq=seq) for seq in seen if seq != case.seq]
+    actions_in = {
+        one.number: permitted(principal, profile, standing.on_case(connection, principal, profile, one), _ON_THE_CASE)
+        for one in (case, *joined)
+    }
     own = standing.on_case(connection, principal, profile, case)
-    actions = permitted(principal, profile, own, _ON_THE_CASE)
-    full = own.view is View.FULL
+    here = own.view is not None  # else it is the way to what is seen of the joined cases, and tells nothing of its own
     shown = people.people_of(connection, principal, group)
     taken = referrals_of(connection, principal, profile, case, group)
     written = case_sections.records_of(connection, principal, group, RECORDS_SHOWN)
@@ -123,22 +135,24 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
     views |= {f"{line.kind}/{line.id}": line.view for line in written}
     planned = plan_reading.lines_of(connection, principal, group)
     views |= {f"plan/{line.id}": line.view for line in planned}
-    lines = timeline.visible(connection, principal, group, full=full, before=before)
+    lines = timeline.visible(connection, principal, seen, full=full, before=before)
     told = joining.is_told(principal, profile, own)
+    cut = tuple(found for seq in full for found in withholding.of_case(connection, principal, seq))
     return CasePage(
         case_number=number, state=row.state, opened_at=clock.moment_of(row.opened_at), fiscal_year=row.fiscal_year,
-        revision=row.revision, origin=row.origin, lead=row.lead,
-        ended_at=clock.moment_of(row.ended_at) if row.ended_at else None, ended_code=row.ended_code,
-        ended_note=steering.closure_note(connection, case.seq) if full and row.ended_code else "",
+        revision=row.revision, origin=row.origin if here else "", lead=row.lead if here else "",
+        ended_at=clock.moment_of(row.ended_at) if row.ended_at else None, ended_code=row.ended_code if here else "",
+        ended_note=without(steering.closure_note(connection, case.seq), cut) if case.seq in full and row.ended_code else "",
         legal_hold=bool(row.legal_hold), joined_into=number_of(connection, row.joined_into),
-        joined=tuple(number_of(connection, seq) for seq in group[1:]),
+        joined=tuple(one.number for one in joined),
         previous=joining.previous_of(connection, principal, case), view=own.view or View.MINIMAL,
-        actions=actions, people=shown.lines, some_hidden=shown.some_hidden, referrals=taken, records=written,
+        actions=actions_in[number], actions_in=actions_in, people=shown.lines, some_hidden=shown.some_hidden,
+        referrals=taken, records=written,
         plans=planned, plan_kinds=plan_reading.kinds_offered(principal, profile, own),
         documents=projections.documents_of(connection, views, principal.agency),
-        protections=case_sections.protections_of(connection, group, _reads_reasons(principal)) if full else (),
-        allocations=case_sections.allocations_of(connection, group) if full else (),
-        grounds=case_sections.grounds_of(connection, group) if full else (),
+        protections=case_sections.protections_of(connection, full, _reads_reasons(principal), cut),
+        allocations=case_sections.allocations_of(connection, full, cut),
+        grounds=case_sections.grounds_of(connection, full, cut),
         matches=joining.found_matches(connection, principal, case) if told else (),
         timeline=lines[: timeline.PAGE], older=str(lines[timeline.PAGE - 1].seq) if len(lines) > timeline.PAGE else "",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from tsunagi_intake.tables import cases as table
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import View
+from tsunagi_shared.forms.withheld_text import Patterns, without
 
 # The kinds of records that a case shows by themselves; withdrawals and the like stand with what they belong to
 KINDS = (
@@ -57,6 +58,7 @@ class AllocationLine(msgspec.Struct, frozen=True, kw_only=True):
     """役割分担: what an agency does in the case."""
 
     id: str
+    case_number: str
     agency: str
     part: str
     since: dt.date
@@ -68,6 +70,7 @@ class GroundLine(msgspec.Struct, frozen=True, kw_only=True):
     """A basis other than consent, and whether the section has reviewed it."""
 
     id: str
+    case_number: str
     agency: str
     kind: str
     law: str
@@ -117,8 +120,11 @@ def records_of(
     return found[:limit] if kind else found
 
 
-def protections_of(connection: Connection, group: Sequence[int], agency: str) -> tuple[ProtectionLine, ...]:
-    """The protections of the case, those in force first. Reasons are told to `agency` where it is cleared (empty: all)."""
+def protections_of(
+    connection: Connection, group: Sequence[int], agency: str, cut: Patterns = ()
+) -> tuple[ProtectionLine, ...]:
+    """The protections of the case, those in force first. Reasons are told to `agency` where it is cleared (empty: all), without
+    what `cut` finds."""
     rows = connection.execute(
         sa.select(protections, table.c.number.label("case_number"))
         .join(table, table.c.seq == protections.c.case)
@@ -130,35 +136,42 @@ def protections_of(connection: Connection, group: Sequence[int], agency: str) ->
             id=row.id, case_number=row.case_number, person=row.person, kind=row.kind,
             fields=tuple(msgspec.json.decode(row.fields)), cleared=tuple(msgspec.json.decode(row.cleared)),
             since=dt.date.fromisoformat(row.since), until=_date(row.until),
-            reason=row.reason if not agency or agency in msgspec.json.decode(row.cleared) else "",
+            reason=without(row.reason, cut) if not agency or agency in msgspec.json.decode(row.cleared) else "",
             lifted_at=_moment(row.lifted_at),
         )
         for row in rows
     )  # fmt: skip
 
 
-def allocations_of(connection: Connection, group: Sequence[int]) -> tuple[AllocationLine, ...]:
-    """The allocations of the case, those in force first."""
+def allocations_of(connection: Connection, group: Sequence[int], cut: Patterns) -> tuple[AllocationLine, ...]:
+    """The allocations of the case, those in force first, without what `cut` finds."""
     rows = connection.execute(
-        sa.select(allocations)
+        sa.select(allocations, table.c.number.label("case_number"))
+        .join(table, table.c.seq == allocations.c.case)
         .where(allocations.c.case.in_(group))
         .order_by(allocations.c.ended_at.is_not(None), allocations.c.id)
     )
     return tuple(
         AllocationLine(
-            id=row.id, agency=row.agency, part=row.part, since=dt.date.fromisoformat(row.since), until=_date(row.until),
-            ended_at=_moment(row.ended_at),
+            id=row.id, case_number=row.case_number, agency=row.agency, part=without(row.part, cut),
+            since=dt.date.fromisoformat(row.since), until=_date(row.until), ended_at=_moment(row.ended_at),
         )
         for row in rows
     )  # fmt: skip
 
 
-def grounds_of(connection: Connection, group: Sequence[int]) -> tuple[GroundLine, ...]:
-    """The grounds other than consent that were put on record, newest first."""
-    rows = connection.execute(sa.select(grounds).where(grounds.c.case.in_(group)).order_by(grounds.c.set_at.desc()))
+def grounds_of(connection: Connection, group: Sequence[int], cut: Patterns) -> tuple[GroundLine, ...]:
+    """The grounds other than consent that were put on record, newest first, without what `cut` finds."""
+    rows = connection.execute(
+        sa.select(grounds, table.c.number.label("case_number"))
+        .join(table, table.c.seq == grounds.c.case)
+        .where(grounds.c.case.in_(group))
+        .order_by(grounds.c.set_at.desc())
+    )
     return tuple(
         GroundLine(
-            id=row.id, agency=row.agency, kind=row.kind, law=row.law, reason=row.reason, decided_by=row.decided_by,
+            id=row.id, case_number=row.case_number, agency=row.agency, kind=row.kind, law=row.law,
+            reason=without(row.reason, cut), decided_by=row.decided_by,
             set_at=clock.moment_of(row.set_at), until=_date(row.until), ended_at=_moment(row.ended_at),
             reviewed_at=_moment(row.reviewed_at),
         )

@@ -131,11 +131,30 @@ def settle(connection: Connection, case: int, principal: Principal | None = None
     connection.execute(
         table.update().where(table.c.seq == case).values(state=state.value, ended_at=ends[0], completed_on=ends[1])
     )
+    keep_by(connection, case)
     connection.execute(case_lists.update().where(case_lists.c.case == case).values(state=state.value))
     if ends[1] != row.completed_on:
         _complete_forms(connection, case, ends[1])
     add(connection, case, Happening.STATE_CHANGED, "", code=state.value, principal=principal, state=state.value)
     return state
+
+
+def keep_by(connection: Connection, case: int) -> None:
+    """Write down by which retention classes a case is kept, once it has ended: those of its forms and of the forms of cases
+    joined to it. To be called when its end, or the forms, change; how long each class lasts is the profile's, and not kept."""
+    head = head_of(connection, case)
+    wanted_of_case = sa.select(table.c.completed_on, table.c.retention_class, table.c.kept_by).where(
+        table.c.seq == head
+    )
+    row = connection.execute(wanted_of_case).one()
+    classes: set[str] = set()
+    if row.completed_on is not None:
+        group = (head, *joined_to(connection, head))
+        wanted = [sa.select(forms.c.retention_class).where(forms.c.case.in_(group)) for forms in (referrals, records)]
+        classes = set(connection.execute(sa.union(*wanted)).scalars()) or {row.retention_class}
+    kept_by = msgspec.json.encode(sorted(classes)).decode() if classes else ""
+    if kept_by != row.kept_by:
+        connection.execute(table.update().where(table.c.seq == head).values(kept_by=kept_by))
 
 
 def _complete_forms(connection: Connection, case: int, completed_on: str | None) -> None:

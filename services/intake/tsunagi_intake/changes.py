@@ -199,7 +199,8 @@ def _look_at(
     for form in found.forms:
         now = of_form(form.facts, profile, day)
         agencies.update(entry.agency for entry in now.entries)
-        _add_keys(keys, form.facts.persons, now.entries, found.keys)
+        sought = tuple(person for person in form.facts.persons if person not in form.former)
+        _add_keys(keys, sought, now.entries, found.keys)
         change = _settle(here, form, now, stored.get(form.facts.form, {}))
         if change is not None:
             changes.append(change)
@@ -260,7 +261,7 @@ def publish_audience(
     """Say who may see a form, as it stands with that revision of its audience."""
     event = AudienceChanged(
         form=form.facts.form, case_number=case_number, audience_revision=revision, entries=now.entries,
-        persons=form.facts.persons, support_meeting_only=now.support_meeting_only,
+        persons=form.facts.persons, other_ids=dict(form.other_ids), support_meeting_only=now.support_meeting_only,
         provider=profile.roles.multi_agency_provider,
     )  # fmt: skip
     outbox.add(connection, AUDIENCE_CHANGED, event, aggregate=f"audience/{form.facts.form}", revision=revision)

@@ -8,14 +8,14 @@ whatever is corrected or extended later; to go on, the person is asked anew.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import persons, publishing, records, standing
+from tsunagi_intake import form_facts, persons, publishing, records, standing
 from tsunagi_intake.records import Receipt, Write, invalid
 from tsunagi_intake.rules import Action
 from tsunagi_intake.standing import CaseRow
@@ -67,7 +67,7 @@ def keep_from_referral(
     _INSERT.run(
         connection, id=referral_id, case=case, person=person, excluded="[]",
         covers_successor=int(profile.consent.covers_successor), withdrawn_on=None, withdrawn_agencies="[]", revision=1,
-        closed=0, **_said(consent),
+        closed=0, recorded_on=clock.today().isoformat(), **_said(consent),
     )  # fmt: skip
 
 
@@ -91,7 +91,8 @@ def correct_from_referral(connection: Connection, referral_id: str, before: Cons
     if row.closed:
         raise ended()
     changed = consents.update().where(consents.c.id == referral_id)
-    connection.execute(changed.values(revision=row.revision + 1, **_said(after)))
+    today = clock.today().isoformat()
+    connection.execute(changed.values(revision=row.revision + 1, recorded_on=today, **_said(after)))
     return _said(before) != _said(after)
 
 
@@ -100,16 +101,54 @@ def end_earlier(
 ) -> tuple[Any, ...]:
     """End what the person consented to up to that day (None: whenever), because of what they said since; the ended rows,
     for `publish_ends`."""
-    cursor = _OF_PERSON.run(connection, case=case.seq, person=person, but=but)
-    ids = [consent_id for consent_id, given_on in cursor.fetchall() if day is None or given_on <= day.isoformat()]
-    cursor.close()
+    given = _given_by(connection, case.seq, person, but)
+    ids = [consent_id for consent_id, given_on in given if day is None or given_on <= day.isoformat()]
     today = clock.today()
     return tuple(_end(connection, consent_id, today) for consent_id in ids)
 
 
+def _given_by(connection: Connection, case: int, person: str, but: str) -> list[tuple[str, str]]:
+    """(id, day) of each consent of the person in the case that has not ended, but for one."""
+    cursor = _OF_PERSON.run(connection, case=case, person=person, but=but)
+    rows: list[tuple[str, str]] = [(row[0], row[1]) for row in cursor.fetchall()]
+    cursor.close()
+    return rows
+
+
 def refuse(connection: Connection, outbox: Outbox, case: CaseRow, person: str, but: str) -> None:
-    """The person does not consent (any more): whatever they consented to before has ended."""
-    publish_ends(connection, outbox, end_earlier(connection, case, person, but), "withdrawn")
+    """The person does not consent (any more): whatever they consented to before has ended, here and in the cases joined with
+    this one, also by the ids of whoever may be the same person."""
+    _end_all(connection, outbox, [(case.seq, person), *form_facts.may_be(connection, case.seq, person)], but)
+
+
+def _end_all(connection: Connection, outbox: Outbox, people: Iterable[tuple[int, str]], but: str) -> None:
+    """End the consents of these people, each as (case, id), but for one."""
+    today = clock.today()
+    ends = [
+        _end(connection, consent_id, today)
+        for case, person in people
+        for consent_id, _ in _given_by(connection, case, person, but)
+    ]
+    publish_ends(connection, outbox, ends, "withdrawn")
+
+
+def reach_across(connection: Connection, outbox: Outbox, one: Collection[int], other: Collection[int]) -> None:
+    """Let refusals in two groups of cases that have just been joined reach consents in the other that are not newer.
+
+    A refusal that came by a correction may be newer than its id says, and counts as such.
+    """
+    for said_in, kept_in in ((one, other), (other, one)):
+        refused = connection.execute(
+            sa.select(consents).where(consents.c.case.in_(said_in), consents.c.status == ConsentStatus.REFUSED.value)
+        ).all()
+        for said in refused:
+            for case, person in form_facts.may_be(connection, said.case, said.person):
+                if case not in kept_in:
+                    continue
+                given = _given_by(connection, case, person, said.id)
+                older = [row[0] for row in given if said.revision > 1 or row[0] < said.id]
+                ends = [_end(connection, consent_id, clock.today()) for consent_id in older]
+                publish_ends(connection, outbox, ends, "withdrawn")
 
 
 def _end(connection: Connection, consent_id: str, day: dt.date) -> Any:
@@ -155,6 +194,7 @@ def _columns(form: ConsentForm, profile: Profile) -> dict[str, Any]:
         "agencies": texts(agencies_of(form, profile, day)),
         "excluded": texts(form.excluded_agencies),
         "covers_successor": int(form.covers_successor),
+        "recorded_on": clock.today().isoformat(),
     }
 
 
@@ -193,8 +233,12 @@ def _give(connection: Connection, write: Write, case_number: str, form: ConsentF
 
 
 def person_of(connection: Connection, case: CaseRow, person_id: str) -> str:
-    """By which id the case knows the person a form names. Refusal 422 when the case does not show them."""
+    """By which id the case knows the person a form names; somebody of a case joined with it by who they are here, where
+    furigana and birth date say so. Refusal 422 when the case does not show them."""
     found = persons.canonical(connection, case.seq, person_id)
+    if found is None:
+        group = [seq for seq in form_facts.group_of(connection, case.seq) if seq != case.seq]
+        found = persons.same_here(connection, case.seq, group, person_id)
     if found is None:
         raise invalid(
             FieldError(

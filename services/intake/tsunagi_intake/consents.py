@@ -20,7 +20,8 @@ _DAY = dt.timedelta(days=1)
 class ConsentFact(msgspec.Struct, frozen=True, kw_only=True):
     """One consent of one person, as it is on record. `agencies`: named or copied from a list on the day it was given.
 
-    `withdrawn_on`: the day from which it is withdrawn as a whole; `withdrawn_agencies`: withdrawn for these alone.
+    `withdrawn_on`: the day from which it is withdrawn as a whole; `withdrawn_agencies`: withdrawn for these alone;
+    `recorded_on`: the day on which it was put on record as it stands.
     """
 
     id: str
@@ -33,6 +34,12 @@ class ConsentFact(msgspec.Struct, frozen=True, kw_only=True):
     excluded: frozenset[str] = frozenset()
     withdrawn_on: dt.date | None = None
     withdrawn_agencies: frozenset[str] = frozenset()
+    recorded_on: dt.date | None = None
+
+    @property
+    def said_on(self) -> dt.date | None:
+        """The day of what the person said: that of the consent, else (a refusal has none) the day it was put on record."""
+        return self.given_on or self.recorded_on
 
 
 def live(fact: ConsentFact, day: dt.date) -> bool:
@@ -124,7 +131,7 @@ def shut_out(facts: Iterable[ConsentFact], agency: str, given: ConsentFact) -> b
     return any(
         agency in fact.excluded
         and fact.person == given.person
-        and (fact.given_on is None or given.given_on is None or given.given_on <= fact.given_on)
+        and (fact.said_on is None or given.given_on is None or given.given_on <= fact.said_on)
         for fact in facts
     )
 
@@ -154,10 +161,13 @@ def ever_consented(facts: Iterable[ConsentFact], person: str) -> bool:
     return any(fact.person == person and fact.status is ConsentStatus.GIVEN for fact in facts)
 
 
-def admitting(facts: Iterable[ConsentFact], person: str, agency: str, day: dt.date) -> tuple[bool, dt.date | None]:
+def admitting(
+    facts: Iterable[ConsentFact], person: str, agency: str, profile: Profile, day: dt.date
+) -> tuple[bool, dt.date | None]:
     """Whether a live consent of the person leaves room for an agency that acts by its role (the provider), and its last day.
 
-    Such an agency need not be named. But once excluded, or the consent withdrawn for it, it must be: by a later consent.
+    Such an agency need not be named. But once excluded, or the consent withdrawn for it, it must be: by a later consent. Its
+    next contractor has to be agreed to like that of any agency.
     """
     facts = tuple(facts)
     unwanted = any(
@@ -165,10 +175,11 @@ def admitting(facts: Iterable[ConsentFact], person: str, agency: str, day: dt.da
     )
     found, end = False, None
     for fact in facts:
-        if fact.person != person or not live(fact, day):
+        last = end_for(fact, agency, profile)
+        if fact.person != person or not live(fact, day) or (last is not None and last < day):
             continue
         if unwanted and (not names(fact, agency) or shut_out(facts, agency, fact)):
             continue
-        end = later(end, _end(fact)) if found else _end(fact)
+        end = later(end, last) if found else last
         found = True
     return found, end

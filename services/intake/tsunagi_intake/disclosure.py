@@ -25,7 +25,7 @@ from tsunagi_intake import (
     withholding,
 )
 from tsunagi_intake.case_sections import ProtectionLine
-from tsunagi_intake.disclosure_sheets import About, Part, Patterns, names_cut, parts_of, texts_cut
+from tsunagi_intake.disclosure_sheets import About, Part, parts_of
 from tsunagi_intake.openings import Opening
 from tsunagi_intake.people import ConsentLine
 from tsunagi_intake.rules import Action
@@ -37,8 +37,8 @@ from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.forms.kinds import FORMS
-from tsunagi_shared.forms.protection import ProtectionField
 from tsunagi_shared.forms.referral import Referral
+from tsunagi_shared.forms.withheld_text import Patterns, address_patterns, like, name_patterns, phone_patterns
 from tsunagi_shared.problems import not_found
 
 _OF_A_CONSENT = frozenset({"consent_withdrawal", "consent_extension"})
@@ -92,8 +92,8 @@ class _Reader(msgspec.Struct, frozen=True):
     profile: Profile
     person: _Person
     group: tuple[int, ...]
-    cut: Patterns
-    withheld: frozenset[ProtectionField]
+    cut: Patterns  # of a referral
+    cut_of_records: Patterns
 
 
 def disclosure_of(
@@ -105,20 +105,22 @@ def disclosure_of(
     group = (head, *cases.joined_to(connection, head))
     found = _person_of(connection, group, person)
     kept = _withheld(connection, principal, group)
-    fields = frozenset(field for field in ProtectionField if any(f"{one}:{field.value}" in kept for one in found.ids))
-    texts = {text for one in group for text in withholding.literals(connection, one, kept)}
-    texts |= _ways_to_others(connection, group, found.ids)
-    cut = names_cut(found.others, found.own) + texts_cut(sorted(texts, key=lambda text: (-len(text), text)))
-    reader = _Reader(principal, profile, found, group, cut, fields)
+    some_withheld = any(token.rpartition(":")[0] in found.ids for token in kept)
+    cut = name_patterns(found.others, found.own) + _ways_to_others(connection, group, found.ids)
+    cut += withholding.patterns_of(connection, group, kept)
+    alike = like(withholding.fields_of_tokens(kept))
+    reader = _Reader(principal, profile, found, group, cut, cut + alike)
     sheets = (*_referral_sheets(connection, reader), *_record_sheets(connection, reader))
     lines = [line for line in people.people_of(connection, principal, group).lines if line.id in found.ids]
     return Disclosure(
         case_number=number, joined=tuple(retention.numbers_of(connection, group[1:]).values()), person=person, name=found.name,
-        made_at=clock.now(), made_by=principal.name, some_withheld=bool(fields),
+        made_at=clock.now(), made_by=principal.name, some_withheld=some_withheld,
         sheets=tuple(sorted(sheets, key=lambda sheet: (sheet.received_at, sheet.number, -sheet.revision))),
         consents=tuple(consent for line in lines for consent in line.consents),
         protections=tuple(
-            line for line in case_sections.protections_of(connection, group, "") if line.person in found.ids
+            line
+            for line in case_sections.protections_of(connection, group, "", reader.cut_of_records)
+            if line.person in found.ids
         ),
         given=_given(connection, principal, number, group, found.ids),
     )  # fmt: skip
@@ -168,14 +170,15 @@ def _withheld(connection: Connection, principal: Principal, group: Collection[in
     )
 
 
-def _ways_to_others(connection: Connection, group: Collection[int], ids: Collection[str]) -> set[str]:
-    """Where the subject of a referral can be found, where that is somebody else."""
-    found: set[str] = set()
+def _ways_to_others(connection: Connection, group: Collection[int], ids: Collection[str]) -> Patterns:
+    """Finds where the subject of a referral can be reached, where that is somebody else."""
+    found: Patterns = ()
     for form, shown in _referrals(connection, group):
         if shown and shown[0] not in ids:
             person = form.person
-            found |= {person.address, person.phone, person.mobile, form.reception.email}
-    return {text for text in found if len(text) >= withholding.SHORTEST}
+            found += address_patterns(person.address, person.postal_code)
+            found += phone_patterns(person.phone, person.mobile, form.reception.email)
+    return found
 
 
 # the forms ------------------------------------------------------------------------------------------------------------
@@ -191,9 +194,10 @@ def _referral_sheets(connection: Connection, reader: _Reader) -> Iterator[Sheet]
         shown = msgspec.json.decode(row.persons)
         places = [place for place, one in enumerate(shown) if one in reader.person.ids]
         if places:
+            kept = withholding.kept_from(connection, reader.principal, f"referral/{row.id}")
             about = About(
                 is_subject=0 in places, rows=frozenset(place - 1 for place in places if place),
-                withheld=reader.withheld, cut=reader.cut,
+                withheld=withholding.fields_kept(shown, kept), cut=reader.cut,
             )  # fmt: skip
             yield from _sheets(connection, reader, "referral", row, about)
 
@@ -214,7 +218,7 @@ def _record_sheets(connection: Connection, reader: _Reader) -> Iterator[Sheet]:
             continue
         subject = next(iter(msgspec.json.decode(row.persons)), "")
         is_subject = bool(consent) or not subject or subject in reader.person.ids
-        about = About(is_subject=is_subject, withheld=reader.withheld, cut=reader.cut)
+        about = About(is_subject=is_subject, cut=reader.cut_of_records)
         yield from _sheets(connection, reader, row.kind, row, about)
 
 

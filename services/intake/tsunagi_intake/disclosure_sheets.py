@@ -1,25 +1,24 @@
 """A form as it is disclosed to one of the people it is about: their own data shown, everybody else's cut out.
 
 What a field holds by itself (a date, a choice, a telephone) is either theirs or （非開示）. What somebody wrote in words of
-their own may be about several people: names of the others and what is withheld are cut where they stand literally, and
-the line is marked, because only a member of staff can find the rest.
+their own may be about several people: names of the others and what is withheld are cut however they are spelt, and the
+line is marked, because only a member of staff can find the rest.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from tsunagi_intake.withholding import NOT_SHOWN
 from tsunagi_shared.forms.codes import Codes, fields_for
 from tsunagi_shared.forms.fields import Field, Kind
 from tsunagi_shared.forms.japanese import format_wareki
-from tsunagi_shared.forms.protection import ProtectionField
 from tsunagi_shared.forms.referral import ClientKind, Referral
+from tsunagi_shared.forms.withheld_text import WITHHELD as NOT_SHOWN
+from tsunagi_shared.forms.withheld_text import Patterns, without
 
 FREE = frozenset({Kind.LINE, Kind.TEXT})
 # Of a form about somebody else: what says nothing of that person by itself
@@ -30,17 +29,6 @@ _OF_STAFF = frozenset(
 )
 _OF_SUBJECT = ("protection", "protection_kind", "consent", "reception")
 _OF_OTHERS = frozenset({"household_issues"})  # 世帯のほかの人や、世帯全体の課題
-_KEPT_BY = {
-    "address": ProtectionField.ADDRESS,
-    "postal_code": ProtectionField.ADDRESS,
-    "phone": ProtectionField.PHONE,
-    "mobile": ProtectionField.PHONE,
-    "email": ProtectionField.PHONE,
-}
-_SPACES = re.compile(r"[\s\u3000・]+")
-SHORTEST_NAME = 2  # characters; one alone stands in other words
-
-Patterns = tuple[re.Pattern[str], ...]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +48,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
     """How the person stands to a form: `is_subject`, and in which lines of the household; what is cut from free text;
-    `withheld`: fields of theirs that protection keeps from the reading agency."""
+    `withheld`: fields of the subject, by name, that protection keeps from the reading agency."""
 
     is_subject: bool
     rows: frozenset[int] = frozenset()
-    withheld: frozenset[ProtectionField] = frozenset()
+    withheld: frozenset[str] = frozenset()
     cut: Patterns = ()
 
 
@@ -130,12 +118,12 @@ def _is_of_another(form: msgspec.Struct, field: Field, about: About) -> bool:
 def _plain(field: Field, value: Any, codes: Codes, about: About) -> Iterator[Line]:
     if value in ("", None) or value == []:
         return
-    if _KEPT_BY.get(field.name) in about.withheld:
+    if field.name in about.withheld:
         yield _not_shown(field)
         return
     text = written(field, value, codes)
-    for pattern in about.cut if field.kind in FREE else ():
-        text = pattern.sub(NOT_SHOWN, text)
+    if field.kind in FREE:
+        text = without(text, about.cut)
     yield Line(label=field.title, value=text, check=field.kind in FREE and not _needs_no_look(field))
 
 
@@ -163,22 +151,3 @@ def written(field: Field, value: Any, codes: Codes) -> str:
 def _named(value: Any, names: Any) -> str:
     values = value if isinstance(value, list | tuple) else [value]
     return "、".join(names.get(str(one), str(one)) for one in values)
-
-
-def names_cut(others: Iterable[str], own: Collection[str]) -> Patterns:
-    """Finds the names (or furigana) of others, whole and the given name alone; what the person is called too stays."""
-    kept = {_SPACES.sub("", name) for name in own} | {part for name in own for part in _SPACES.split(name)}
-    wanted: set[tuple[str, ...]] = set()
-    for name in others:
-        parts = tuple(part for part in _SPACES.split(name.strip()) if part)
-        for piece in (parts, parts[-1:] if len(parts) > 1 else ()):
-            whole = "".join(piece)
-            if len(whole) >= SHORTEST_NAME and whole not in kept:
-                wanted.add(piece)
-    ordered = sorted(wanted, key=lambda parts: (-len("".join(parts)), parts))
-    return tuple(re.compile(r"[\s\u3000・]*".join(re.escape(part) for part in parts)) for parts in ordered)
-
-
-def texts_cut(texts: Iterable[str]) -> Patterns:
-    """Finds these texts as they stand."""
-    return tuple(re.compile(re.escape(text)) for text in texts)

@@ -2,7 +2,7 @@
 
 What is on the list is fixed when it is made. Approval has each case erased (`erasure`); one on which there is a hold by
 then, or that is not due any more, is passed over and told. The list says numbers, kinds and days, and nobody's name, and
-stays as it is when the forms are gone.
+stays as it is when the forms are gone, but for the reason for which a list was sent back.
 """
 
 from __future__ import annotations
@@ -190,6 +190,12 @@ def approved(connection: Connection, order: EraseOrder) -> Any:
         return None
     wanted = sa.select(disposals).where(disposals.c.id == order.disposal, disposals.c.approved_at.is_not(None))
     return connection.execute(wanted).first()
+
+
+def forget_reasons(connection: Connection, case: int) -> None:
+    """Take away why lists with a case that is erased were sent back: the reason may be about any case of the list."""
+    with_it = sa.select(disposal_items.c.disposal).where(disposal_items.c.case == case)
+    connection.execute(disposals.update().where(disposals.c.id.in_(with_it)).values(reason=""))
 
 
 def settle_item(connection: Connection, order: EraseOrder, state: str, code: str = "") -> None:

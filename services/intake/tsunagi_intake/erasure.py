@@ -2,8 +2,9 @@
 
 Each case goes in one transaction, from a job, so that a list of five hundred keeps nobody waiting and outlives a restart.
 In it: forms and their earlier revisions, persons, consents, protections, grounds, allocations, drafts about it, search
-keys, audiences, what is known of its documents, typed reasons, events that still wait to be sent. The row of the case keeps
-its number; the time line its codes; a tombstone for each form its kind and number. `intake.record.erased` tells documents.
+keys, audiences, what is known of its documents, typed reasons (also why a 廃棄簿 with it was sent back), events that still
+wait to be sent. The row of the case keeps its number; the time line its codes; a tombstone for each form its kind and number.
+`intake.record.erased` tells documents.
 
 Events that carried the forms are taken off the stream by their places there (`publications`), by a second job. An event
 that was on its way meanwhile is taken off when its place becomes known.
@@ -198,7 +199,7 @@ def erase_case(connection: Connection, runtime: Runtime, case: int, who: Princip
     _empty(connection, case, number)
     connection.execute(
         cases_table.update().where(cases_table.c.seq == case).values(
-            state=cases.ERASED, lead="", origin="", ended_code="", completed_on=None, previous=None,
+            state=cases.ERASED, lead="", origin="", ended_code="", completed_on=None, kept_by="", previous=None,
             revision=cases_table.c.revision + 1,
         )
     )  # fmt: skip
@@ -207,8 +208,8 @@ def erase_case(connection: Connection, runtime: Runtime, case: int, who: Princip
         some = tuple(forms[start : start + FORMS_IN_AN_EVENT])
         event = RecordErased(forms=some, case_number=number, code=code, at=at)
         runtime.outbox.add(connection, RECORD_ERASED, event, aggregate=f"erasure/{number}", revision=revision)
-    audit.forget_reasons(connection, number)
-    audit.record(connection, who, "case.erase", f"case/{number}", basis=code, case=number)
+    disposals.forget_reasons(connection, case)
+    audit.record_erasure(connection, who, number, code)
 
 
 def _entomb(connection: Connection, case: int, number: str, who: Principal, code: str) -> list[str]:

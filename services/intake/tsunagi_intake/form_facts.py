@@ -4,27 +4,30 @@ A case of a thousand forms costs a dozen queries: consents, protections, grounds
 and are shared by its forms.
 
 - A person is known by the id of their first row in the case (`persons.same_as`).
+- Whom a form once showed it shows for good: a line taken off a referral, a referral taken back, do not make anybody unknown,
+  for then nothing would be hidden of them any more. A record is about whom it was about when it was written.
 - A consent counts as long as the record it came with: one taken back brings no consent. Whom it excluded stays excluded.
-- A protection reaches further than its row: to everybody in the case, and in the cases joined to it, who has the same kana
-  and no other birth date. Rows that were not recognised as one person must not show what was to be withheld.
-  Nothing that opens a form crosses from one joined case to another.
+- What closes reaches further than its row: a protection, and whom a consent excludes, holds for everybody in the case, and
+  in the cases joined with it, who has the same kana and no other birth date. Rows that were not recognised as one person
+  must not show what was to be withheld. Nothing that opens a form crosses from one joined case to another.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, plan_facts
+from tsunagi_intake import agenda, known_persons, plan_facts
 from tsunagi_intake.agenda import HeardItem
 from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact, SittingFact
 from tsunagi_intake.consents import ConsentFact, later
-from tsunagi_intake.tables import allocations, cases, consents, grounds, persons, protections, records, referrals
+from tsunagi_intake.known_persons import Line
+from tsunagi_intake.tables import allocations, cases, consents, grounds, protections, records, referrals
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.contracts.profile import Profile
@@ -44,13 +47,19 @@ PAPERS = (
 
 
 class StoredForm(msgspec.Struct, frozen=True, kw_only=True):
-    """A form of a case: what the rule needs, and what is stored of the audience it had (revision 0: it had none yet)."""
+    """A form of a case: what the rule needs, and what is stored of the audience it had (revision 0: it had none yet).
+
+    `former`: those of its persons who stand on none of the lines any more that it speaks of; nobody finds the case by them.
+    `other_ids`: by person, other ids that they were known by.
+    """
 
     facts: FormFacts
     audience_revision: int
     support_meeting_only: bool
     persons: str  # JSON, as stored
     left_out: str  # JSON, as stored: destinations that get nothing, and why; empty where the form has none
+    former: frozenset[str] = frozenset()
+    other_ids: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def identity(self) -> str:
@@ -99,12 +108,9 @@ _RECORDS = Statement(
     )
     .order_by(records.c.seq)
 )  # fmt: skip
-_PERSONS = _by(
-    persons.c.case, persons.c.id, persons.c.search_key, persons.c.birth_date, persons.c.same_as, persons.c.case
-)
 _CONSENT = (
     "id", "person", "status", "given_on", "until", "agencies", "excluded", "covers_successor", "withdrawn_on",
-    "withdrawn_agencies",
+    "withdrawn_agencies", "recorded_on",
 )  # fmt: skip
 _CONSENTS = Statement(
     sa.select(*(consents.c[name] for name in _CONSENT))
@@ -162,37 +168,41 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
     number, state, fiscal_year, joined_into, origin = row
     taken = [found for found in _rows(_REFERRALS, connection, case) if found[7]]  # an erased form is empty
     written = _rows(_RECORDS, connection, case)
-    rows = _rows(_PERSONS, connection, case)
-    same_as = {person[0]: person[3] for person in rows}
-    shown = {found[0]: _canonical(_texts.decode(found[5]), same_as) for found in taken}
+    lines = known_persons.lines_of(connection, case)
+    same_as = {line.id: line.same_as for line in lines}
+    shown = known_persons.shown_on(lines)
+    standing = known_persons.shown_on(line for line in lines if not line.taken_off)
     destinations = {found[0]: _destinations.decode(found[7]).destinations for found in taken}
     void = {found[0] for found in taken if found[2] in TAKEN_BACK} | {row[0] for row in written if row[4] in TAKEN_BACK}
     counting = [found[0] for found in taken if found[0] not in void] or [found[0] for found in taken]
     allocated = _allocated(connection, case, day)
     shared: dict[str, Any] = {
-        "consents": tuple(_consent(found, same_as, void) for found in _rows(_CONSENTS, connection, case)),
-        "protections": _protections(connection, case, rows, same_as),
+        "consents": (
+            *(_consent(found, same_as, void) for found in _rows(_CONSENTS, connection, case)),
+            *_exclusions(connection, case, lines, same_as),
+        ),
+        "protections": _protections(connection, case, lines, same_as),
         "grounds": tuple(
             GroundFact(id=found[0], agency=found[1], kind=BasisKind(found[2]), law=found[3], until=_date(found[4]))
             for found in _rows(_GROUNDS, connection, case)
         ),
         "allocated": tuple(allocated),
         "allocated_until": {agency: until for agency, until in allocated.items() if until is not None},
-        "referred_by": tuple(dict.fromkeys(found[1] for found in taken if found[0] in counting)),
+        "wrote_of": _wrote_of((found[1], shown[found[0]]) for found in taken if found[0] in counting),
     }
     forms = [_referral(found, shown[found[0]], destinations[found[0]], shared) for found in taken]
-    everybody = tuple(dict.fromkeys(person for referral in counting for person in shown[referral]))
+    everybody = tuple(dict.fromkeys(person for referral in counting for person in standing[referral]))
     wanted = tuple(dict.fromkeys(agency for referral in counting for agency in destinations[referral]))
     origins = {f"referral/{found[0]}": found[1] for found in taken}
     origins |= {f"information_request/{found[0]}": found[3] for found in written if found[1] == "information_request"}
     minutes = agenda.heard(connection, case) if any(found[1] == "minutes" for found in written) else {}
     rows_of = plan_facts.own_rows(connection, case, day) if any(found[1] == "plan" for found in written) else {}
-    forms += [
-        _record(
-            found, everybody, wanted, origins.get(found[2], ""), minutes, {**shared, "own_rows": rows_of.get(found[0], {})}
-        )
-        for found in written
-    ]
+    for found in written:
+        people = tuple(dict.fromkeys((*_canonical(_texts.decode(found[7]), same_as), *everybody)))
+        own = {**shared, "own_rows": rows_of.get(found[0], {})}
+        forms.append(_record(found, people, wanted, origins.get(found[2], ""), minutes, own))
+    others = known_persons.other_ids(lines)
+    forms = [_with_persons(form, standing.get(form.identity, everybody), others) for form in forms]
     return CaseForms(
         case=case,
         number=number,
@@ -201,7 +211,7 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
         origin=origin or (taken[0][1] if taken else ""),
         joined=joined_into is not None,
         forms=_with_sittings(tuple(forms), agenda.sittings_of(connection, case)),
-        keys=_keys(rows),
+        keys=known_persons.keys_of(lines),
     )
 
 
@@ -241,6 +251,13 @@ def _date(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
+def _with_persons(form: StoredForm, now: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> StoredForm:
+    """The form with what is known of its persons. `now`: who stands on the lines that it speaks of."""
+    people = form.facts.persons
+    known = {person: others[person] for person in people if person in others}
+    return msgspec.structs.replace(form, former=frozenset(people).difference(now), other_ids=known)
+
+
 def _canonical(ids: Iterable[str], same_as: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(same_as.get(person, person) for person in ids))
 
@@ -261,7 +278,7 @@ def _referral(
 
 def _record(
     row: tuple[Any, ...],
-    everybody: tuple[str, ...],
+    people: tuple[str, ...],
     destinations: tuple[str, ...],
     answers: str,
     minutes: Mapping[str, HeardItem],
@@ -272,7 +289,7 @@ def _record(
     addressee, law = asked_of(about) if kind == "information_request" else ("", "")
     facts = FormFacts(
         form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations,
-        persons=() if item.minimal else everybody, answers=answers, withdrawn=state if state in TAKEN_BACK else "",
+        persons=() if item.minimal else people, answers=answers, withdrawn=state if state in TAKEN_BACK else "",
         hearing=item.agencies, closed=item.closed, minimal=item.minimal, addressee=addressee, law=law, **shared,
     )  # fmt: skip
     return StoredForm(
@@ -290,9 +307,7 @@ def _with_sittings(forms: tuple[StoredForm, ...], sittings: tuple[SittingFact, .
     """The forms with those who hear them in a 支援会議."""
     if not sittings:
         return forms
-    heard = {
-        form.facts.form: tuple(fact for fact in sittings if form.facts.form in fact.forms) for form in forms
-    }
+    heard = {form.facts.form: tuple(fact for fact in sittings if form.facts.form in fact.forms) for form in forms}
     return tuple(
         msgspec.structs.replace(form, facts=msgspec.structs.replace(form.facts, sittings=heard[form.facts.form]))
         for form in forms
@@ -300,7 +315,7 @@ def _with_sittings(forms: tuple[StoredForm, ...], sittings: tuple[SittingFact, .
 
 
 def _consent(row: Any, same_as: Mapping[str, str], void: Collection[str]) -> ConsentFact:
-    identity, person, status, given_on, until, named, excluded, successor, withdrawn_on, withdrawn = row
+    identity, person, status, given_on, until, named, excluded, successor, withdrawn_on, withdrawn, recorded_on = row
     return ConsentFact(
         id=identity,
         person=same_as.get(person, person),
@@ -312,11 +327,20 @@ def _consent(row: Any, same_as: Mapping[str, str], void: Collection[str]) -> Con
         excluded=frozenset(_texts.decode(excluded)),
         withdrawn_on=dt.date.min if identity in void else _date(withdrawn_on),
         withdrawn_agencies=frozenset(_texts.decode(withdrawn)),
+        recorded_on=_date(recorded_on),
     )
 
 
+def _wrote_of(written: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, frozenset[str]]:
+    """By agency, whom its referrals show. `written`: (agency, whom it shows) of each."""
+    found: dict[str, frozenset[str]] = {}
+    for agency, shown in written:
+        found[agency] = found.get(agency, frozenset()).union(shown)
+    return found
+
+
 def _protections(
-    connection: Connection, case: int, rows: list[tuple[Any, ...]], same_as: Mapping[str, str]
+    connection: Connection, case: int, lines: list[Line], same_as: Mapping[str, str]
 ) -> tuple[ProtectionFact, ...]:
     """The protections of the case and of those joined with it, for everybody who may be the person meant."""
     found: list[ProtectionFact] = []
@@ -324,9 +348,9 @@ def _protections(
         set_here = _rows(_PROTECTIONS, connection, other)
         if not set_here:
             continue
-        theirs = rows if other == case else _rows(_PERSONS, connection, other)
+        theirs = lines if other == case else known_persons.lines_of(connection, other)
         for identity, person, fields, cleared, since, until in set_here:
-            reached = {same_as[row[0]] for row in rows if _may_be(row, person, theirs)}
+            reached = known_persons.reached(lines, person, theirs)
             if other == case:
                 reached.add(same_as.get(person, person))
             found += [
@@ -339,19 +363,29 @@ def _protections(
     return tuple(found)
 
 
-def _may_be(row: tuple[Any, ...], person: str, theirs: Collection[tuple[Any, ...]]) -> bool:
-    """Whether a row of this case may be the person that a row of `theirs` stands for: same kana, no other birth date."""
-    _, key, birth_date, _, _ = row
-    return bool(key) and any(
-        key == their_key and (birth_date == their_birth or birth_date is None or their_birth is None)
-        for identity, their_key, their_birth, their_first, _ in theirs
-        if person in (identity, their_first)
-    )
+def _exclusions(
+    connection: Connection, case: int, lines: list[Line], same_as: Mapping[str, str]
+) -> Iterator[ConsentFact]:
+    """Whom people of the case and of those joined with it excluded, as facts of everybody else who may be the person who
+    said so. Each is a consent to nobody: it closes, and opens nothing."""
+    for other in group_of(connection, case):
+        said = [row for row in _rows(_CONSENTS, connection, other) if row[6] != "[]"]
+        theirs = lines if other == case or not said else known_persons.lines_of(connection, other)
+        for row in said:
+            own = same_as.get(row[1], row[1]) if other == case else ""
+            for person in sorted(known_persons.reached(lines, row[1], theirs) - {own}):
+                fact = _consent(row, {}, ())
+                yield msgspec.structs.replace(
+                    fact, person=person, status=ConsentStatus.REFUSED, agencies=frozenset(),
+                    withdrawn_agencies=frozenset(),
+                )  # fmt: skip
 
 
-def _keys(rows: list[tuple[Any, ...]]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for _, key, _, first, _ in rows:
-        if key:
-            found.setdefault(first, set()).add(key)
-    return {person: frozenset(keys) for person, keys in found.items()}
+def may_be(connection: Connection, case: int, person: str) -> Iterator[tuple[int, str]]:
+    """Everybody in the case and in those joined with it who may be that person of the case, as (case, id); not themselves."""
+    theirs = known_persons.lines_of(connection, case)
+    own = next((line.same_as for line in theirs if line.id == person), person)
+    for other in group_of(connection, case):
+        lines = theirs if other == case else known_persons.lines_of(connection, other)
+        for one in sorted(known_persons.reached(lines, person, theirs) - ({own} if other == case else set())):
+            yield other, one

@@ -19,7 +19,7 @@ from tsunagi_intake.rules import Action, Standing
 from tsunagi_intake.standing import CaseRow
 from tsunagi_intake.tables import cases as cases_table
 from tsunagi_intake.tables import consents, records
-from tsunagi_intake.withholding import NOT_SHOWN, literals, without
+from tsunagi_intake.withholding import Kept, of_form, shown
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.profile import Agency, Profile
@@ -27,6 +27,7 @@ from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.codes import Codes, fields_for
 from tsunagi_shared.forms.fields import Field, Kind
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.withheld_text import WITHHELD
 from tsunagi_shared.problems import Refusal, not_found, problem_of
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.web.forms import form_values
@@ -92,14 +93,15 @@ def opening(connection: Connection, principal: Principal, profile: Profile, kind
 def _to_correct(connection: Connection, principal: Principal, subject: _Subject) -> dict[str, Any]:
     """The form as it stands. What is withheld from the caller's agency is left empty, and cut out of texts that repeat it:
     what a correction leaves empty there stays as it was."""
-    withheld = _withheld(connection, principal, subject)
+    kind = getattr(subject.row, "kind", "referral")
+    kept = of_form(connection, principal, f"{kind}/{subject.row.id}", subject.row.case)
     form: dict[str, Any] = msgspec.json.decode(subject.row.form)
-    if not withheld:
+    if kept == Kept():
         return form
-    cut: dict[str, Any] = without(form, literals(connection, subject.row.case, withheld))
+    cut = shown(kind, form, kept)
     for part in ("person", "reception"):
-        if isinstance(kept := cut.get(part), dict):
-            cut[part] = {name: "" if value == NOT_SHOWN else value for name, value in kept.items()}
+        if isinstance(group := cut.get(part), dict):
+            cut[part] = {name: "" if value == WITHHELD else value for name, value in group.items()}
     return cut
 
 
@@ -176,6 +178,8 @@ def _scene(connection: Connection, principal: Principal, profile: Profile, kind:
     page = PAGES[kind]
     if not page.about and not place.record:
         return _Scene()
+    if not profile.acts_for(principal.agency, principal.contractor, clock.today()):
+        return _Scene()
     try:
         if page.about == "meeting" and not place.record:
             around = meeting_pages.scene(connection, principal, profile, kind, place)
@@ -185,8 +189,7 @@ def _scene(connection: Connection, principal: Principal, profile: Profile, kind:
         return _Scene()
     shown = people.People()
     if kind in _ABOUT_A_PERSON:
-        group = (subject.case.seq, *cases.joined_to(connection, subject.case.seq))
-        shown = people.people_of(connection, principal, group)
+        shown = people.people_of(connection, principal, (subject.case.seq,))
     return _Scene(
         withheld=bool(place.record and _withheld(connection, principal, subject)),
         case_number=subject.case.number, revision=subject.revision,

@@ -19,7 +19,7 @@ from tsunagi_intake.form_pages import Place, form_page_for
 from tsunagi_intake.posting import AnyRequest
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, principal_of, staff
+from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, staff
 from tsunagi_shared.contracts.profile import Role
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.kinds import FORMS
@@ -90,7 +90,7 @@ async def forms(request: AnyRequest, runtime: NamedDependency[Runtime]) -> Respo
     """The forms this service takes; the page also lists the reader's drafts."""
     if not wants_page(request):
         return Response(msgspec.json.encode(_FORMS), media_type=MediaType.JSON)
-    principal = principal_of(request)
+    principal = posting.acting(request, runtime)
     lines = await runtime.database.read(lambda connection: drafts.list_drafts(connection, principal))
     shown = tuple(DraftListLine(line.id, line.kind, line.about, _label(line.about), line.saved_at) for line in lines)
     query = request.query_params
@@ -119,7 +119,10 @@ async def schema(kind: FromPath[str], runtime: NamedDependency[Runtime]) -> Resp
 async def form_page(
     kind: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime], draft: DraftId = ""
 ) -> Response[str]:
-    """The form for who may hand it in there: empty, as it stands (to be corrected), or as a draft left it."""
+    """The form for who may hand it in there: empty, as it stands (to be corrected), or as a draft left it.
+
+    Reading what is stored, of a form or a draft, is put on record.
+    """
     principal = posting.acting(request, runtime)
     if not form_pages.has_page(kind):
         raise not_found()
@@ -127,12 +130,27 @@ async def form_page(
         raise PermissionDeniedException
     place = place_in(request)
 
-    def find(connection: Connection) -> dict[str, Any]:
-        first = form_pages.opening(connection, principal, runtime.profile, kind, place)
-        return drafts.find(connection, principal, draft).content if draft else first
+    def find(connection: Connection, reader: Principal) -> dict[str, Any]:
+        return form_pages.opening(connection, reader, runtime.profile, kind, place)
 
-    raw = await runtime.database.read(find)
+    if place.record:
+        number = place.record.partition("/")[2]
+        raw = await posting.look_up(request, runtime, number, "form.read", find)
+    else:
+        raw = await runtime.database.read(lambda connection: find(connection, principal))
+    if draft:
+        raw = (await _draft_read(request, runtime, draft)).content
     return await form_page_for(runtime, principal, kind, place, raw=raw, draft=draft)
+
+
+async def _draft_read(request: AnyRequest, runtime: Runtime, identity: str) -> drafts.Draft:
+    """A draft of the caller, which they are seen to read."""
+
+    def find(connection: Connection, principal: Principal) -> drafts.Draft:
+        return drafts.find(connection, principal, identity)
+
+    found: drafts.Draft = await posting.look_up(request, runtime, identity, "draft.read", find)
+    return found
 
 
 class DraftList(msgspec.Struct, frozen=True):
@@ -152,7 +170,7 @@ async def draft_list(request: AnyRequest, runtime: NamedDependency[Runtime]) -> 
     """The caller's drafts under the post they act for; a browser goes on to the page of forms."""
     if wants_page(request):
         return Redirect("/forms", status_code=303)
-    principal = principal_of(request)
+    principal = posting.acting(request, runtime)
     lines = await runtime.database.read(lambda connection: drafts.list_drafts(connection, principal))
     return Response(msgspec.json.encode(DraftList(lines)), media_type=MediaType.JSON, headers=pages.NO_STORE)
 
@@ -160,8 +178,7 @@ async def draft_list(request: AnyRequest, runtime: NamedDependency[Runtime]) -> 
 @get("/drafts/{identity:str}", summary="自分の下書き", guards=[staff])
 async def draft(identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[bytes]:
     """One draft of the caller with what was typed."""
-    principal = principal_of(request)
-    found = await runtime.database.read(lambda connection: drafts.find(connection, principal, identity))
+    found = await _draft_read(request, runtime, identity)
     return Response(msgspec.json.encode(found), media_type=MediaType.JSON, headers=pages.NO_STORE)
 
 
@@ -235,13 +252,13 @@ async def _save_page(request: AnyRequest, runtime: Runtime, kind: str, place: Pl
 @delete("/drafts/{identity:str}", summary="下書きを消す", guards=[staff], status_code=204)
 async def discard(identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> None:
     """Take a draft of the caller away."""
-    await _discard(runtime, principal_of(request), identity)
+    await _discard(runtime, posting.acting(request, runtime), identity)
 
 
 @post("/drafts/{identity:str}/discard", summary="下書きを消す（画面）", guards=[person], include_in_schema=False)
 async def discard_page(identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Redirect:
     """The same from the page."""
-    principal = principal_of(request)
+    principal = posting.acting(request, runtime)
     check_token(principal, (await posted_fields(request)).get(TOKEN_FIELD, ""))
     await _discard(runtime, principal, identity)
     return Redirect("/forms?discarded=1", status_code=303)

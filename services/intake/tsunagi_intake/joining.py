@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, rules, standing, timeline
+from tsunagi_intake import cases, consent_records, rules, standing, timeline
 from tsunagi_intake.changes import Change
 from tsunagi_intake.lifecycle import CaseState
 from tsunagi_intake.records import Write, once, recompute
@@ -109,7 +109,10 @@ def _same_person(connection: Connection, principal: Principal, own: Sequence[int
     mine, other = persons.alias("mine"), persons.alias("other")
     return _other_cases(
         connection, principal, own, mine, other, phone=False,
-        same=sa.and_(other.c.search_key == mine.c.search_key, other.c.birth_date == mine.c.birth_date, mine.c.search_key != ""),
+        same=sa.and_(
+            other.c.search_key == mine.c.search_key, other.c.birth_date == mine.c.birth_date, mine.c.search_key != "",
+            mine.c.taken_off == 0, other.c.taken_off == 0,
+        ),
     )  # fmt: skip
 
 
@@ -155,7 +158,8 @@ def previous_of(connection: Connection, principal: Principal, case: CaseRow) -> 
 def join(connection: Connection, write: Write, number: str, into: str) -> bytes:
     """Join a case to another: the other is shown for both from now on, and nothing more is written into this one.
 
-    Each form stays with its case, and is seen by whom it was seen by. Refusal 404 for a case the caller does not see, 409
+    Each form stays with its case, and is seen by whom it was seen by; what people refused, and whom they excluded, reaches
+    both. Refusal 404 for a case the caller does not see, 409
     when they do not steer both, when one of them has ended, for a case joined to itself or twice, and when it was changed
     meanwhile. Returns the encoded Joined.
     """
@@ -172,11 +176,13 @@ def _join(connection: Connection, write: Write, number: str, into: str) -> Joine
             409, "same-case", "同じケースどうしは、まとめられません。", "まとめる先のケース番号を確かめてください。"
         )
     standing.check_revision(connection, write.profile, case.seq, write.revision, case.revision)
+    groups = [(one.seq, *cases.joined_to(connection, one.seq)) for one in (case, target)]
     connection.execute(
         table.update()
         .where(sa.or_(table.c.seq == case.seq, table.c.joined_into == case.seq))
         .values(joined_into=target.seq)
     )
+    consent_records.reach_across(connection, write.outbox, groups[0], groups[1])
     revision = standing.touch(connection, case)
     standing.touch(connection, target)
     state = cases.settle(connection, target.seq, write.principal)

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import actions, standing
+from tsunagi_intake import actions, standing, withholding
 from tsunagi_intake.tables import deliveries, documents, receipts, records
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
@@ -21,6 +21,7 @@ from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.forms.answers import RecordWithdrawal
 from tsunagi_shared.forms.fields import fields_of
 from tsunagi_shared.forms.referral import Reception, Referral, Trouble
+from tsunagi_shared.forms.withheld_text import without
 from tsunagi_shared.problems import not_found
 from tsunagi_shared.web.pages import jst
 
@@ -91,6 +92,7 @@ def note_of(connection: Connection, principal: Principal, profile: Profile, numb
     ).first()
     said = msgspec.json.decode(back.form, type=RecordWithdrawal) if back is not None else None
     wrong = tuple(said.sent_to_wrong) if said else ()
+    cut = withholding.of_case(connection, principal, case.seq)
     return LeakNote(
         referral_number=row.number, case_number=case.number, state=row.state,
         submitted_at=clock.moment_of(row.submitted_at), agency=row.agency, user_name=row.user_name,
@@ -98,8 +100,9 @@ def note_of(connection: Connection, principal: Principal, profile: Profile, numb
         sensitive=_sensitive(form), withheld=tuple(field.label for field in form.protection),
         noticed_on=said.noticed_on if said else None,
         recalled_at=clock.moment_of(back.submitted_at) if back is not None else None,
-        recalled_by=back.user_name if back is not None else "", reason=said.reason if said else "",
-        measures=said.measures if said else "", sent_to_wrong=wrong, lines=_lines(connection, row, case.number, wrong),
+        recalled_by=back.user_name if back is not None else "", reason=without(said.reason, cut) if said else "",
+        measures=without(said.measures, cut) if said else "", sent_to_wrong=wrong,
+        lines=_lines(connection, row, case.number, wrong),
     )  # fmt: skip
 
 

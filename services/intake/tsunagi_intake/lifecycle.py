@@ -157,6 +157,7 @@ class Action(CodeList):
     REQUEST_INFORMATION = "request_information", "情報提供依頼"
     ANSWER_INFORMATION = "answer_information", "情報提供依頼への回答"
     ISSUE_CONTACT_LOG = "issue_contact_log", "支援経過記録の発行"
+    END_GROUND = "end_ground", "同意以外の根拠の終わり"
     PROPOSE_DISPOSAL = "propose_disposal", "廃棄の案"
     APPROVE_DISPOSAL = "approve_disposal", "廃棄の承認"
     HOLD = "hold", "廃棄の停止"
@@ -172,6 +173,7 @@ AFTER_THE_END = frozenset(
         Action.PROTECT,
         Action.LIFT_PROTECTION,
         Action.REVIEW_GROUND,
+        Action.END_GROUND,
         Action.PROPOSE_DISPOSAL,
         Action.APPROVE_DISPOSAL,
         Action.HOLD,

@@ -55,6 +55,7 @@ class PersonLine(msgspec.Struct, frozen=True, kw_only=True):
     """One person of the case. `consents`: newest first, only for readers with the full view."""
 
     id: str
+    case_number: str
     name: str
     relationship: str
     standing: ConsentStanding
@@ -78,6 +79,7 @@ class People(msgspec.Struct, frozen=True):
 class _Known(msgspec.Struct):
     """One person while they are gathered from the forms."""
 
+    case_number: str
     name: str
     relationship: str
     full: bool
@@ -94,7 +96,7 @@ def people_of(connection: Connection, principal: Principal, of_cases: Sequence[i
     return People(
         tuple(
             PersonLine(
-                id=person, name=known.name, relationship=known.relationship,
+                id=person, case_number=known.case_number, name=known.name, relationship=known.relationship,
                 standing=standing_of(facts.get(person, ()), today),
                 consents=tuple(lines.get(person, ())) if known.full else (),
             )
@@ -107,7 +109,15 @@ def people_of(connection: Connection, principal: Principal, of_cases: Sequence[i
 def _gathered(connection: Connection, principal: Principal, of_cases: Sequence[int]) -> tuple[dict[str, _Known], bool]:
     """Who stands on the referrals the reader sees; referrals taken back count only where there are no others."""
     rows = connection.execute(
-        sa.select(referrals.c.persons, referrals.c.form, referrals.c.state, audience.c.view, audience.c.hidden)
+        sa.select(
+            referrals.c.persons,
+            referrals.c.form,
+            referrals.c.state,
+            audience.c.view,
+            audience.c.hidden,
+            cases_table.c.number,
+        )
+        .join(cases_table, cases_table.c.seq == referrals.c.case)
         .join(audience, audience.c.form == "referral/" + referrals.c.id)
         .where(referrals.c.case.in_(of_cases), audience.c.case == referrals.c.case, *cases.may_read(principal))
         .order_by(referrals.c.seq)
@@ -126,7 +136,7 @@ def _gathered(connection: Connection, principal: Principal, of_cases: Sequence[i
             if person in hidden:
                 some_hidden = True
             elif full or not found:
-                known = found.setdefault(person, _Known(described.name, described.relationship, full))
+                known = found.setdefault(person, _Known(row.number, described.name, described.relationship, full))
                 known.full = known.full or full
             if not full:
                 break

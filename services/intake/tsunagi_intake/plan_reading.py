@@ -24,6 +24,7 @@ from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import BasisKind, View
 from tsunagi_shared.contracts.profile import LegalRole, Profile
 from tsunagi_shared.forms.plan import Plan, PlanKind, SupportAnswer
+from tsunagi_shared.forms.withheld_text import without
 
 _WRITES = {
     PlanState.DRAFT: ("write", "propose", "agree"),
@@ -198,8 +199,7 @@ def _parts(
     connection: Connection, principal: Principal, profile: Profile, plan: PlanRow, own: Standing, form: Plan, *, everything: bool
 ) -> tuple[PartLine, ...]:  # fmt: skip
     """The rows that the reader may see: all of them, or those of their agency; what is withheld from it is cut out."""
-    kept = withholding.kept_from(connection, principal, plan.form)
-    texts = withholding.literals(connection, plan.case, kept)
+    texts = withholding.of_case(connection, principal, plan.case)
     answers = _answers(connection, plan)
     actor = rules.actor_of(principal, profile, clock.today())
     asked = msgspec.structs.replace(own, is_asked=True)
@@ -212,10 +212,10 @@ def _parts(
         answer, at, by = answers.get(place, (None, None, ""))
         found.append(
             PartLine(
-                place=place, agency=row.agency, in_charge=row.in_charge, part=withholding.without(row.part, texts),
+                place=place, agency=row.agency, in_charge=row.in_charge, part=without(row.part, texts),
                 frequency=row.frequency, until=row.until or form.until, answer=answer.answer.value if answer else "",
                 answered_in_charge=answer.in_charge if answer else "",
-                answer_note=withholding.without(answer.note, texts) if answer else "", answered_at=at, answered_by=by,
+                answer_note=without(answer.note, texts) if answer else "", answered_at=at, answered_by=by,
                 may_answer=mine and may,
             )
         )  # fmt: skip
@@ -241,7 +241,7 @@ def _answers(connection: Connection, plan: PlanRow) -> dict[int, tuple[SupportAn
 
 def _papers(connection: Connection, principal: Principal, plan: PlanRow) -> tuple[PaperLine, ...]:
     """The agreements and 支援決定 that were put on record, newest first; what is withheld from the reader is cut out."""
-    texts = withholding.literals(connection, plan.case, withholding.kept_from(connection, principal, plan.form))
+    texts = withholding.of_case(connection, principal, plan.case)
     rows = connection.execute(
         sa.select(records)
         .where(records.c.case == plan.case, records.c.kind.in_(_DAYS), records.c.about == plan.form)
@@ -253,7 +253,7 @@ def _papers(connection: Connection, principal: Principal, plan: PlanRow) -> tupl
         found.append(
             PaperLine(
                 kind=row.kind, on=dt.date.fromisoformat(form[_DAYS[row.kind]]),
-                note=withholding.without(form.get("note", ""), texts), at=clock.moment_of(row.submitted_at),
+                note=without(form.get("note", ""), texts), at=clock.moment_of(row.submitted_at),
                 agency=row.agency, user_name=row.user_name,
             )
         )  # fmt: skip

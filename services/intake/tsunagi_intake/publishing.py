@@ -63,6 +63,11 @@ def _publish_referral(connection: Connection, identity: str, profile: Profile, o
         profile,
         cases.audience_of(connection, f"referral/{identity}"),
     )
+    event = msgspec.structs.replace(
+        event,
+        other_ids=persons.other_ids(connection, row.case, event.persons),
+        former_names=persons.once_called(connection, row.case, identity),
+    )
     outbox.add(connection, events.REFERRAL_SUBMITTED, event, aggregate=f"referral/{identity}", revision=row.revision)
 
 
@@ -120,7 +125,9 @@ def _publish_record(connection: Connection, kind: str, identity: str, profile: P
         form_id=identity, revision=row.revision, number=row.number, case_number=row.case_number or "",
         received_at=clock.moment_of(row.submitted_at), submitted_by=_staff(row, profile),
         audience=entries_of(connection, row, profile), audience_revision=max(row.audience_revision, 1),
-        persons=person_ids, person_names=persons.names_of(connection, person_ids),
+        persons=person_ids, person_names=persons.names_of(connection, row.case, person_ids),
+        other_ids=persons.other_ids(connection, row.case, person_ids),
+        former_names=persons.once_called(connection, row.case),
         agency_names=_agencies_named(form, more, profile), support_meeting_only=bool(row.support_meeting_only),
         provider=provider, provider_name=profile.agency_names[provider], municipality_name=profile.municipality.name,
         local_labels=_local_labels(form, FORMS[kind].settings, profile), retention=_retention_of(row), form=form,

@@ -1,6 +1,6 @@
 """A record as its reader may see it: assessment, contact, evaluation, reply, 同意書, pledge, with its earlier revisions.
 
-What is withheld from the reader's agency is cut out of the text too, wherever it stands literally.
+What is withheld from the reader's agency is cut out of the texts too, however it is written.
 """
 
 from __future__ import annotations
@@ -67,9 +67,8 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, kind
     full = entry.view is View.FULL and (not entry.hidden or row.agency == principal.agency)
     form = None
     if full:
-        form = withholding.without(
-            msgspec.json.decode(row.form), withholding.literals(connection, row.case, entry.withheld)
-        )
+        kept = withholding.of_form(connection, principal, f"{kind}/{record_id}", row.case)
+        form = withholding.shown(kind, msgspec.json.decode(row.form), kept)
     return RecordPage(
         kind=kind, id=record_id, number=row.number, case_number=case.number if case else "", about=row.about,
         revision=row.revision, state=row.state, received_at=clock.moment_of(row.submitted_at), user_name=row.user_name,

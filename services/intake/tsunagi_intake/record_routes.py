@@ -275,7 +275,18 @@ async def review_ground(
     return await act(request, runtime, way)
 
 
+@post("/grounds/{identity:str}/end", summary="同意以外の根拠を終える", guards=[late_write], status_code=201)
+async def end_ground(identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
+    """End a ground: what it opened is closed when the answer comes."""
+    way = Way(
+        action="ground.end", subject=identity, then=to_case,
+        carry_out=lambda connection, write: actions.end_ground(connection, write, identity),
+    )  # fmt: skip
+    return await act(request, runtime, way)
+
+
 ROUTES = (
     give_consent, withdraw_consent, extend_consent, assess, log_contact, evaluate, record, correct, pledge, protect,
     lift_protection, allocate, end_allocation, declare_ground, review_ground,
+    end_ground,
 )  # fmt: skip

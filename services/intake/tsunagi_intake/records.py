@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import changes, numbering, persons, publishing, standing, withholding
+from tsunagi_intake import cases, changes, numbering, persons, publishing, standing, withholding
 from tsunagi_intake.changes import Change
 from tsunagi_intake.rules import Action
 from tsunagi_intake.standing import CaseRow
@@ -127,6 +127,8 @@ def keep(
             completed_on=None, legal_hold=0,
         )
     )  # fmt: skip
+    if case is not None:
+        cases.keep_by(connection, case.seq)
     return Kept(id=record_id, number=number, received_at=moment)
 
 

@@ -171,7 +171,7 @@ def _facts(form: Referral, referral_id: str, origin: str, ids: tuple[str, ...], 
         )
     return FormFacts(
         form=f"referral/{referral_id}", kind="referral", origin=origin, destinations=tuple(form.destinations),
-        persons=ids, consents=(fact,), protections=protections, grounds=(), referred_by=(origin,),
+        persons=ids, consents=(fact,), protections=protections, grounds=(),
     )  # fmt: skip
 
 
@@ -209,6 +209,12 @@ CASE_FIXED = FieldError(
 )
 
 
+ANOTHER_PERSON = FieldError(
+    "person.name",
+    "another-person",
+    "本人を別の人に替えることは、訂正ではできません。このつなぎを取り下げて、新しく提出してください。"
+    "お名前の誤りを直すときは、ふりがなはそのままにしてください。",
+)
 PROTECTED_STAYS = FieldError(
     "household",
     "protected-person",
@@ -231,6 +237,10 @@ def _correct(connection: Connection, write: Write, number: str, form: Referral) 
     before = msgspec.json.decode(row.form, type=Referral)
     if form.case_number not in ("", before.case_number, case.number):
         raise invalid(CASE_FIXED)
+    if persons.shown_by(before)[0].is_another(
+        persons.shown_by(form)[0]
+    ):  # what 本人 agreed to is nobody else's consent
+        raise invalid(ANOTHER_PERSON)
     ref, revision = f"referral/{row.id}", row.revision + 1
     form = withholding.put_back(connection, write.principal, ref, case.seq, before, form)
     form = msgspec.structs.replace(form, case_number=before.case_number)

@@ -31,7 +31,6 @@ from tsunagi_shared.problems import not_found
 
 HELD, NOT_DUE, GONE = "held", "not-due", "erased"  # why a case is not disposed of
 PROPOSED = "proposed"  # state of an item whose 廃棄簿 waits, or is being carried out
-_LOOKED_AT = 1000  # cases, for classes that are not known
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -108,13 +107,20 @@ def due(
     connection: Connection, profile: Profile, *, after: tuple[str, int] = ("", 0), limit: int = 100
 ) -> tuple[DueCase, ...]:
     """The cases due today that are on no 廃棄簿 yet, from the one after `after` (completed_on, row), at most `limit`."""
-    head = cases_table
+    head, ended = cases_table, _over()
     proposed = sa.exists().where(disposal_items.c.case == head.c.seq, disposal_items.c.state == PROPOSED)
     place = sa.tuple_(head.c.completed_on, head.c.seq)
-    wanted = _over(profile).where(~proposed).order_by(head.c.completed_on, head.c.seq).limit(limit)
-    if after != ("", 0):
-        wanted = wanted.where(head.c.completed_on >= after[0], place > after)
-    return _described(connection, profile, connection.execute(wanted).all())
+    walks = []  # along the index, one for each set of classes that cases are kept by
+    for kept_by, last in _latest(connection, profile).items():
+        walk = ended.where(head.c.kept_by == kept_by, head.c.completed_on <= last, ~proposed)
+        if after != ("", 0):
+            walk = walk.where(head.c.completed_on >= after[0], place > after)
+        walks.append(walk.order_by(head.c.completed_on, head.c.seq).limit(limit))
+    if not walks:
+        return ()
+    whole = sa.union_all(*(sa.select(walk.subquery()) for walk in walks)).subquery()
+    rows = connection.execute(sa.select(whole).order_by(whole.c.completed_on, whole.c.seq).limit(limit))
+    return _described(connection, profile, rows.all())
 
 
 def page_of(connection: Connection, profile: Profile, after: tuple[str, int], limit: int) -> DuePage:
@@ -125,10 +131,12 @@ def page_of(connection: Connection, profile: Profile, after: tuple[str, int], li
 
 
 def stands_against(connection: Connection, profile: Profile, seqs: Collection[int]) -> dict[int, str]:
-    """Why some of these cases cannot be disposed of today, by code; those that can are not in it."""
+    """Why some of these cases cannot be disposed of today, by code; those that can are not in it. The forms themselves are
+    looked at: what is erased does not come back."""
     wanted = cases_table.c.seq.in_(seqs)
     gone = sa.select(cases_table.c.seq).where(wanted, cases_table.c.state == cases.ERASED)
-    due_now = set(connection.execute(_over(profile).with_only_columns(cases_table.c.seq).where(wanted)).scalars())
+    over = _over().where(wanted, *_of_no_longer_class(profile))
+    due_now = set(connection.execute(over.with_only_columns(cases_table.c.seq)).scalars())
     found = dict.fromkeys(set(seqs) - due_now, NOT_DUE)
     for head, group in groups_of(connection, found).items():
         held = sa.select(1).where(cases_table.c.seq.in_(group), cases_table.c.legal_hold == 1)
@@ -147,29 +155,62 @@ def groups_of(connection: Connection, seqs: Collection[int]) -> dict[int, tuple[
 
 
 def unknown_classes(connection: Connection, profile: Profile) -> tuple[str, ...]:
-    """The classes that the profile does not know, of the cases ended longest ago: whatever is of them is never due."""
-    known = [row.id for row in profile.retention.classes]
-    ended = (
-        sa.select(cases_table.c.seq)
-        .where(cases_table.c.completed_on.is_not(None))
-        .order_by(cases_table.c.completed_on)
-        .limit(_LOOKED_AT)
-    )
-    parts = [
-        sa.select(table.c.retention_class).where(table.c.case.in_(ended), table.c.retention_class.not_in(known))
-        for table in (referrals, records_table)
-    ]
-    return tuple(sorted(connection.execute(sa.union(*parts)).scalars()))
+    """The classes that the profile does not know, of cases that have ended: whatever is of them is never due."""
+    known = {row.id for row in profile.retention.classes}
+    found = {name for kept_by in _kept_by(connection) for name in _classes_in(kept_by)}
+    return tuple(sorted(found - known))
 
 
-def _over(profile: Profile) -> sa.Select[Any]:
-    """The ended cases of which no form is to be kept any longer, and on which there is no hold; joined ones with their head."""
-    limits = {
+def _kept_by(connection: Connection) -> list[str]:
+    """The sets of classes that ended cases are kept by: few, each found by one step in the index."""
+    found: list[str] = []
+    while True:
+        wanted = sa.select(cases_table.c.kept_by).where(cases_table.c.completed_on.is_not(None))
+        if found:
+            wanted = wanted.where(cases_table.c.kept_by > found[-1])
+        following = connection.execute(wanted.order_by(cases_table.c.kept_by).limit(1)).scalar()
+        if following is None:
+            return found
+        found.append(following)
+
+
+def _classes_in(kept_by: str) -> list[str]:
+    return msgspec.json.decode(kept_by, type=list[str]) if kept_by else []
+
+
+def _latest(connection: Connection, profile: Profile) -> dict[str, str]:
+    """By each set of classes the latest day of completion after which all of them have run out; those without are left out."""
+    limits = _limits(profile)
+    of_sets = {kept_by: [limits.get(name, "") for name in _classes_in(kept_by)] for kept_by in _kept_by(connection)}
+    return {kept_by: min(days) for kept_by, days in of_sets.items() if days and all(days)}
+
+
+def _limits(profile: Profile) -> dict[str, str]:
+    """The latest day of completion that is over, by class; what has none is over on no day."""
+    return {
         rule.id: last.isoformat()
         for rule in profile.retention.classes
         if (last := last_completed(rule, clock.today())) is not None
     }
-    head, member, held = cases_table, cases_table.alias("member"), cases_table.alias("held")
+
+
+def _over() -> sa.Select[Any]:
+    """The ended cases that may go once their time is over: not held, not gone; joined ones with their head."""
+    head, held = cases_table, cases_table.alias("held")
+    on_hold = sa.exists().where(held.c.joined_into == head.c.seq, held.c.legal_hold == 1).correlate(head)
+    return sa.select(head).where(
+        head.c.completed_on.is_not(None),
+        sa.func.ifnull(head.c.joined_into, 0) == 0,  # written so that the index on the classes is walked
+        head.c.state != cases.ERASED,
+        head.c.legal_hold == 0,
+        ~on_hold,
+    )
+
+
+def _of_no_longer_class(profile: Profile) -> tuple[sa.ColumnElement[bool], ...]:
+    """Of which no form is to be kept any longer."""
+    limits = _limits(profile)
+    head, member = cases_table, cases_table.alias("member")
     group = sa.union_all(
         sa.select(head.c.seq).correlate(head),
         sa.select(member.c.seq).where(member.c.joined_into == head.c.seq).correlate(head),
@@ -180,16 +221,7 @@ def _over(profile: Profile) -> sa.Select[Any]:
         .correlate(head)
         for table in (referrals, records_table)
     ]
-    on_hold = sa.exists().where(held.c.joined_into == head.c.seq, held.c.legal_hold == 1).correlate(head)
-    return sa.select(head).where(
-        head.c.completed_on.is_not(None),
-        head.c.completed_on <= max(limits.values(), default=""),
-        sa.func.ifnull(head.c.joined_into, 0) == 0,  # written so that the index on completed_on is walked
-        head.c.state != cases.ERASED,
-        head.c.legal_hold == 0,
-        ~on_hold,
-        *(~kept for kept in still_kept),
-    )
+    return (head.c.completed_on <= max(limits.values(), default=""), *(~kept for kept in still_kept))
 
 
 def _last_of(column: sa.Column[str], limits: dict[str, str]) -> sa.ColumnElement[str]:

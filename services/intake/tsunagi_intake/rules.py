@@ -65,7 +65,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How the actor's agency stands to the form or case that the action is about.
 
-    `view`, `basis`: of its entry in the audience today, None without one; `is_writer`: it wrote the form; `is_allocated`: the
+    `view`, `basis`: of its entry in the audience today, None without one (of a case: FULL by what others wrote in it or the
+    referral it rests on, never by notes of the agency's own); `is_writer`: it wrote the form; `is_allocated`: the
     case was allocated to it; `case_state`: None where there is no case; `joined`: the case was joined to another;
     `form_state`: submitted | accepted | returned | live | withdrawn | misdirected, empty where there is no form;
     `has_replied`: it answered this referral before; `made_by`: the user who made what is to be approved; `draws_up`: the case
@@ -141,6 +142,7 @@ _NEEDS: dict[Action, _Need] = {
     Action.REQUEST_INFORMATION: _Need(roles=_DECLARES, part=_OFFICE, sees_all=True),
     Action.ANSWER_INFORMATION: _Need(),
     Action.ISSUE_CONTACT_LOG: _Need(part=_Part(("is_provider", "is_section", "is_allocated"), "not-allocated")),
+    Action.END_GROUND: _Need(roles=_DECLARES, part=_OFFICE),
     Action.PROPOSE_DISPOSAL: _SECTION,
     Action.APPROVE_DISPOSAL: _SECTION,
     Action.HOLD: _SECTION,

@@ -6,7 +6,6 @@ nothing is written before every gate is passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -80,13 +79,46 @@ def case_row(connection: Connection, *, number: str = "", seq: int = 0) -> CaseR
 
 
 def on_case(connection: Connection, principal: Principal, profile: Profile, case: CaseRow) -> Standing:
-    """How the caller's agency stands to a case: by the entry that shows most of its forms, or of those joined to it."""
-    group = (case.seq, *cases.joined_to(connection, case.seq))
-    found = connection.execute(
-        sa.select(audience.c.view, audience.c.basis_kind).where(audience.c.case.in_(group), *cases.may_read(principal))
-    ).all()
-    wrote = sa.select(1).where(referrals.c.case.in_(group), referrals.c.agency == principal.agency).limit(1)
-    return _standing(connection, principal, profile, case, found, connection.execute(wrote).first() is not None)
+    """How the caller's agency stands to a case by itself: what it sees of a case joined to it opens nothing here."""
+    view, basis = view_of_case(connection, principal, case.seq)
+    wrote = sa.select(1).where(referrals.c.case == case.seq, referrals.c.agency == principal.agency).limit(1)
+    return _standing(connection, principal, profile, case, view, basis, connection.execute(wrote).first() is not None)
+
+
+def view_of_case(connection: Connection, principal: Principal, case: int) -> tuple[View | None, BasisKind | None]:
+    """How much the caller's agency sees of a case, and on what basis; (None, None): nothing.
+
+    All of it only by forms that others wrote, or by the referral that the case rests on (the first that was not taken back).
+    What the agency noted itself, or handed in later, shows it that form and no more of the case.
+    """
+    entries = sa.select(audience.c.view, audience.c.basis_kind).where(
+        audience.c.case == case, *cases.may_read(principal)
+    )
+    full = audience.c.view == View.FULL.value
+    whole = connection.execute(entries.where(full, _speaks_for_the_case(principal.agency, case)).limit(1)).first()
+    if whole is not None:
+        return View.FULL, BasisKind(whole.basis_kind)
+    part = connection.execute(entries.order_by(full).limit(1)).first()
+    if part is None:
+        return None, None
+    return View.MINIMAL if part.view == View.FULL.value else View(part.view), BasisKind(part.basis_kind)
+
+
+def _speaks_for_the_case(agency: str, case: int) -> sa.ColumnElement[bool]:
+    """Whether the form of an entry is another agency's, or the referral that the case rests on."""
+    identity = sa.func.substr(audience.c.form, sa.func.instr(audience.c.form, "/") + 1)
+    own = [
+        sa.exists().where(table.c.id == identity, table.c.agency == agency).correlate(audience)
+        for table in (referrals, records)
+    ]
+    first = (
+        sa.select("referral/" + referrals.c.id)
+        .where(referrals.c.case == case)
+        .order_by(referrals.c.state.in_(cases.TAKEN_BACK), referrals.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.or_(audience.c.form == first, sa.not_(sa.or_(*own)))
 
 
 def on_referral(connection: Connection, principal: Principal, profile: Profile, row: Any, case: CaseRow) -> Standing:
@@ -95,9 +127,8 @@ def on_referral(connection: Connection, principal: Principal, profile: Profile, 
     answered = sa.select(1).where(
         records.c.case == case.seq, records.c.kind == "reply", records.c.about == form, records.c.agency == principal.agency
     )  # fmt: skip
-    standing = _standing(
-        connection, principal, profile, case, _entries(connection, principal, form), row.agency == principal.agency
-    )
+    view, basis = _entry(connection, principal, form)
+    standing = _standing(connection, principal, profile, case, view, basis, row.agency == principal.agency)
     return msgspec.structs.replace(
         standing, form_state=row.state, has_replied=connection.execute(answered.limit(1)).first() is not None
     )
@@ -105,22 +136,23 @@ def on_referral(connection: Connection, principal: Principal, profile: Profile, 
 
 def on_record(connection: Connection, principal: Principal, profile: Profile, row: Any, case: CaseRow) -> Standing:
     """How the caller's agency stands to one record (its row)."""
-    found = _entries(connection, principal, f"{row.kind}/{row.id}")
-    standing = _standing(connection, principal, profile, case, found, row.agency == principal.agency)
+    view, basis = _entry(connection, principal, f"{row.kind}/{row.id}")
+    standing = _standing(connection, principal, profile, case, view, basis, row.agency == principal.agency)
     return msgspec.structs.replace(standing, form_state=row.state)
 
 
-def _entries(connection: Connection, principal: Principal, form: str) -> list[Any]:
+def _entry(connection: Connection, principal: Principal, form: str) -> tuple[View | None, BasisKind | None]:
     wanted = sa.select(audience.c.view, audience.c.basis_kind).where(
         audience.c.form == form, *cases.may_read(principal)
     )
-    return list(connection.execute(wanted))
+    row = connection.execute(wanted).first()
+    return (View(row.view), BasisKind(row.basis_kind)) if row is not None else (None, None)
 
 
 def _standing(
-    connection: Connection, principal: Principal, profile: Profile, case: CaseRow, found: Iterable[Any], is_writer: bool
-) -> Standing:
-    best = min(found, key=lambda row: row.view != View.FULL.value, default=None)
+    connection: Connection, principal: Principal, profile: Profile, case: CaseRow, view: View | None,
+    basis: BasisKind | None, is_writer: bool,
+) -> Standing:  # fmt: skip
     today = clock.today().isoformat()
     allocated = sa.select(1).where(
         allocations.c.case == case.seq,
@@ -130,8 +162,8 @@ def _standing(
         sa.or_(allocations.c.until.is_(None), allocations.c.until >= today),
     )
     return Standing(
-        view=View(best.view) if best else None,
-        basis=BasisKind(best.basis_kind) if best else None,
+        view=view,
+        basis=basis,
         is_writer=is_writer,
         is_provider=principal.agency == profile.roles.multi_agency_provider,
         is_section=principal.agency == profile.municipality.responsible_section,

@@ -40,7 +40,9 @@ cases = sa.Table(
     sa.Column("ended_at", sa.BigInteger),
     *_retention(),
     sa.Column("origin", sa.Text, nullable=False, server_default=sa.text("''")),  # who wrote its first referral
-    sa.Index("cases_completed", "completed_on", sqlite_where=sa.text("completed_on IS NOT NULL")),
+    # JSON list of the retention classes of its forms and of those of the cases joined to it, sorted; while it has ended
+    sa.Column("kept_by", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Index("cases_kept", "kept_by", "completed_on", "seq", sqlite_where=sa.text("completed_on IS NOT NULL")),
     sa.Index("cases_year", "fiscal_year", "seq"),
     sa.Index("cases_joined", "joined_into", sqlite_where=sa.text("joined_into IS NOT NULL")),
     sqlite_autoincrement=True,
@@ -81,8 +83,7 @@ records = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("number", sa.Text, nullable=False),  # 文書番号
     sa.Column("case", sa.Integer, sa.ForeignKey("cases.seq")),  # a pledge belongs to no case
-    # what it answers or concerns: referral/<id>, a person's id, a body's id
-    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),  # what it is about: referral/<id>, a person's id, a body's id
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("submitted_at", sa.BigInteger, nullable=False),
     sa.Column("user", sa.Text, nullable=False),
@@ -129,6 +130,7 @@ consents = sa.Table(
     sa.Column("withdrawn_agencies", sa.Text, nullable=False),  # JSON list: withdrawn in part
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("closed", sa.Integer, nullable=False),  # 1: its end (withdrawal, expiry) has been published
+    sa.Column("recorded_on", sa.Text),  # the Japanese date on which it was put on record as it stands
     sa.Index("consents_until", "closed", "until"),
     sqlite_with_rowid=False,
 )
@@ -334,8 +336,8 @@ persons = sa.Table(
     sa.Column("search_key", sa.Text, nullable=False),  # kana folded for search, "" where none was given; never shown
     sa.Column("birth_date", sa.Text),
     sa.Column("phone_key", sa.Text, nullable=False),  # digits of a telephone, for likely matches
-    # the first row of the same person in the case; its own id when it is that
-    sa.Column("same_as", sa.Text, nullable=False),
+    sa.Column("same_as", sa.Text, nullable=False),  # the first row of the same person in the case, or its own id
+    sa.Column("taken_off", sa.Integer, nullable=False, server_default="0"),  # 1: off the form; they stay known
     sa.Index("persons_match", "search_key", "birth_date", sqlite_where=sa.text("birth_date IS NOT NULL")),
     sa.Index("persons_phone", "phone_key"),
     sqlite_with_rowid=False,

@@ -7,7 +7,7 @@ case with a thousand of them costs what one with ten does.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -60,7 +60,7 @@ class Happening(CodeList):
     ALLOCATION_ENDED = "allocation_ended", "役割分担が終わりました"
     GROUND_RECORDED = "ground_recorded", "同意以外の根拠を記録しました"
     GROUND_REVIEWED = "ground_reviewed", "同意以外の根拠を所管課が確認しました"
-    GROUND_ENDED = "ground_ended", "同意以外の根拠の期間が終わりました"
+    GROUND_ENDED = "ground_ended", "同意以外の根拠が終わりました"
     AUDIENCE_CHANGED = "audience_changed", "見ることのできる機関が変わりました"
     CONTRACT_CHANGED = "contract_changed", "受託者の契約が変わりました"
     LEAD_SET = "lead_set", "主担当を決めました"
@@ -112,7 +112,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     state: str
 
 
-# Lines of a form are for those who may see that form; the rest of the case's for readers with the full view of one
+# Lines of a form are for those who may see that form; the rest of the case's for those who see all of it
 _OF_EVERYBODY = (
     Happening.STATE_CHANGED, Happening.LEAD_SET, Happening.CASE_CLOSED, Happening.CASE_JOINED, Happening.CASE_TAKEN_IN,
 )  # fmt: skip
@@ -130,13 +130,14 @@ def visible(
     principal: Principal,
     cases: Sequence[int],
     *,
-    full: bool,
+    full: Collection[int],
     before: int = 0,
     limit: int = PAGE,
 ) -> tuple[TimelineEntry, ...]:
-    """The lines of a case and those joined to it that this person may see, newest first, from the one before `before`.
+    """The lines of these cases that this person may see, newest first, from the one before `before`.
 
-    0: from the newest. One more than `limit` where there are more. `full`: the person has the full view of a form of it.
+    0: from the newest. One more than `limit` where there are more. `cases`: of which the person sees something;
+    `full`: those of them of which they see everything.
     """
     bound = before or 1 << 62
     mine = sa.select(audience.c.form).where(
@@ -145,18 +146,19 @@ def visible(
         sa.or_(audience.c.until.is_(None), audience.c.until >= clock.today().isoformat()),
     )
     shown = [table.c.kind.in_([kind.value for kind in _OF_EVERYBODY]), table.c.ref.in_(mine)]
-    if full:
-        shown.append(table.c.kind.not_in([kind.value for kind in _OF_A_FORM]))
+    whole_case = [*shown, table.c.kind.not_in([kind.value for kind in _OF_A_FORM])]
     parts = [
         sa.select(
             sa.select(table)
-            .where(table.c.case == case, table.c.seq < bound, sa.or_(*shown))
+            .where(table.c.case == case, table.c.seq < bound, sa.or_(*(whole_case if case in full else shown)))
             .order_by(table.c.seq.desc())
             .limit(limit + 1)
             .subquery()
         )
         for case in cases
     ]
+    if not parts:
+        return ()
     whole = sa.union_all(*parts).subquery()
     rows = connection.execute(sa.select(whole).order_by(whole.c.seq.desc()).limit(limit + 1))
     return tuple(

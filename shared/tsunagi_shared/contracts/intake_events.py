@@ -51,7 +51,9 @@ class ReferralSubmitted(msgspec.Struct, frozen=True, kw_only=True):
     destination_names: tuple[str, ...]
     audience: tuple[AudienceEntry, ...]
     audience_revision: int = 1
-    persons: tuple[str, ...] = ()  # ids of the persons the form shows; names are in the form only
+    persons: tuple[str, ...] = ()  # ids of the persons the form shows, line by line, then of those it showed once
+    other_ids: dict[str, tuple[str, ...]] = {}  # by person, other ids that they were known by
+    former_names: tuple[str, ...] = ()  # names and furigana that stood on the form before corrections
     support_meeting_only: bool = False  # 支援会議限り: no consent, so only members bound by the statutory duty
     summary_to_destinations: bool = True
     withdrawn: str = ""  # withdrawn | misdirected: taken back
@@ -74,8 +76,10 @@ class FormRecorded(msgspec.Struct, frozen=True, kw_only=True):
     submitted_by: Staff
     audience: tuple[AudienceEntry, ...]
     audience_revision: int = 1
-    persons: tuple[str, ...] = ()  # ids of the persons the form shows
+    persons: tuple[str, ...] = ()  # ids of the persons the form shows or showed once, the subject first
+    other_ids: dict[str, tuple[str, ...]] = {}  # by person, other ids that they were known by
     person_names: dict[str, str] = {}  # by id; documents cuts the hidden ones before a template sees them
+    former_names: tuple[str, ...] = ()  # names and furigana that stood on the case's referrals before corrections
     agency_names: dict[str, str] = {}  # of every agency the form names, by id
     support_meeting_only: bool = False
     provider: str = ""
@@ -243,6 +247,7 @@ class AudienceChanged(msgspec.Struct, frozen=True, kw_only=True):
     audience_revision: int
     entries: tuple[AudienceEntry, ...]
     persons: tuple[str, ...] = ()
+    other_ids: dict[str, tuple[str, ...]] = {}  # by person, other ids that they were known by
     support_meeting_only: bool = False
     provider: str = ""
 

@@ -55,7 +55,11 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     reason: Annotated[str, ask.text("必要な理由", limit=1000)]
     decided_by: Annotated[str, ask.line("判断した人", "緊急の対応のときは必ず入力してください。", limit=60)] = ""
     until: Annotated[
-        dt.date | None, ask.date("終わりの日", "その日まで見られます。空欄のときは、終わりを決めません。")
+        dt.date | None,
+        ask.date(
+            "終わりの日",
+            "その日まで見られます。緊急の対応のときは必ず入力してください。ほかは、空欄なら終わりを決めません。",
+        ),
     ] = None
 
     @staticmethod
@@ -66,6 +70,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
             yield "law", "required", "法令の定めによるときは、根拠となる法令を選んでください。"
         if kind == GroundKind.EMERGENCY and "decided_by" not in wrong and not values.get("decided_by"):
             yield "decided_by", "required", "緊急の対応のときは、判断した人を入力してください。"
+        if kind == GroundKind.EMERGENCY and "until" not in wrong and not values.get("until"):
+            yield "until", "required", "緊急の対応のときは、いつまで見てよいか、終わりの日を入力してください。"
 
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):

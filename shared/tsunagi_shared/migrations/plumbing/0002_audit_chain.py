@@ -56,6 +56,8 @@ def upgrade() -> None:
     op.create_index("audit_case", "audit", ["case_number", "seq"])
     op.create_index("audit_at", "audit", ["at"])
     op.create_index("audit_user", "audit", ["user", "seq"])
+    op.create_index("audit_agency", "audit", ["agency", "seq"])
+    op.create_index("audit_outcome", "audit", ["outcome", "seq"])
     for verb in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"

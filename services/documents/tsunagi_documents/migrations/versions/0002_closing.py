@@ -114,6 +114,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "aliases",
+        sa.Column("person", sa.Text, primary_key=True),
+        sa.Column("other", sa.Text, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "facts",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.BigInteger, nullable=False),

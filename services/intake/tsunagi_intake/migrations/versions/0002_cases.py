@@ -41,8 +41,10 @@ def _more_columns() -> None:
         sa.Column("ended_code", sa.Text, nullable=False, server_default=""),
         sa.Column("ended_at", sa.BigInteger),
         sa.Column("origin", sa.Text, nullable=False, server_default=""),
+        sa.Column("kept_by", sa.Text, nullable=False, server_default=""),
     )
-    op.create_index("cases_completed", "cases", ["completed_on"], sqlite_where=sa.text("completed_on IS NOT NULL"))
+    ended = sa.text("completed_on IS NOT NULL")
+    op.create_index("cases_kept", "cases", ["kept_by", "completed_on", "seq"], sqlite_where=ended)
     op.create_index("cases_year", "cases", ["fiscal_year", "seq"])
     op.create_index("cases_joined", "cases", ["joined_into"], sqlite_where=sa.text("joined_into IS NOT NULL"))
     _add("referrals", sa.Column("state", sa.Text, nullable=False, server_default="submitted"))
@@ -74,6 +76,7 @@ def _persons() -> None:
         sa.Column("birth_date", sa.Text),
         sa.Column("phone_key", sa.Text, nullable=False),
         sa.Column("same_as", sa.Text, nullable=False),
+        sa.Column("taken_off", sa.Integer, nullable=False, server_default="0"),
         sqlite_with_rowid=False,
     )
     op.execute(
@@ -139,6 +142,7 @@ def _rules() -> None:
         sa.Column("withdrawn_agencies", sa.Text, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("closed", sa.Integer, nullable=False),
+        sa.Column("recorded_on", sa.Text),
         sqlite_with_rowid=False,
     )
     op.create_index("consents_until", "consents", ["closed", "until"])
