@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from tests.data.case_work import DESTINATION, PROVIDER, SECTION, send
+from tests.data.case_work import DESTINATION, PROVIDER, SECTION, consent_of, send
 from tests.data.forms import sample
-from tests.data.intake import Intake
+from tests.data.intake import Caller, Intake
 from tests.data.plan_work import decided
 from tests.intake.sittings import SUPPORT, Table, code_of, said, today
 from tsunagi_intake.erasure import erase_case
 from tsunagi_intake.meeting_tables import agenda_items, community_issues, meetings, minutes_drafts
 from tsunagi_intake.plan_tables import plans
-from tsunagi_intake.tables import allocations, audience, cases, records, timeline
+from tsunagi_intake.tables import allocations, audience, cases, drafts, records, timeline
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts import events
@@ -379,6 +379,56 @@ async def test_rule_information_basis(intake: Intake) -> None:
     assert page.status_code == 200
 
 
+async def test_what_is_addressed_to_an_agency_shows_no_more_of_the_case(intake: Intake) -> None:
+    """Whom a request by law is addressed to reads it and answers: nothing else of the case, and no consent to itself."""
+    table = await Table(intake).open()
+    ground = await table.desk.send(table.coordinator, "grounds", sample("ground", agency="sample-clinic"))
+    assert ground.status_code == 201, ground.text
+    form = sample("information_request", agency=NURSERY)
+    asked = (await table.desk.send(table.coordinator, "information-requests", form)).json()
+    await send(table.stranger, f"/information-requests/{asked['id']}/answer", sample("information_answer"))
+    await _shows_itself_alone(table, table.stranger)
+    assert (await table.stranger.get(f"/records/information_request/{asked['id']}")).json()["form"] is not None
+
+
+async def _shows_itself_alone(table: Table, caller: Caller) -> None:
+    """Nothing of what stands in the case but what was shown to that agency; and it may not record a consent in it."""
+    page = (await caller.get(f"/cases/{table.case}")).json()
+    assert page["view"] != "full"
+    assert not any(page[part] for part in ("grounds", "allocations", "protections"))
+    consent = consent_of(await table.person(), agencies=[NURSERY])
+    assert code_of(await table.desk.send(caller, "consents", consent)) == (409, "full-view-needed")
+
+
+async def test_what_is_heard_in_a_sitting_shows_no_more_of_the_case(intake: Intake) -> None:
+    """A member of a 支援会議 reads its papers; no grounds, parts or protections, and may record no consent to their agency."""
+    table = await Table(intake).open()
+    ground = await table.desk.send(table.coordinator, "grounds", sample("ground", agency="sample-clinic"))
+    assert ground.status_code == 201, ground.text
+    meeting = await table.sitting("support-meeting")
+    await table.item(meeting, heard=SUPPORT)
+    await table.call(meeting, YOSO, CHAIR, chosen=True, told_on=today())
+    assert (await table.convene(meeting)).status_code == 201
+    page = (await table.stranger.get(f"/cases/{table.case}")).json()
+    assert [line["view"] for line in page["referrals"]] == ["full"]
+    await _shows_itself_alone(table, table.stranger)
+
+
+async def test_what_was_typed_goes_with_an_item_that_is_withdrawn(intake: Intake) -> None:
+    """Of an item that was taken off, or whose sitting was cancelled, no minutes are kept as they were typed."""
+    table = await Table(intake).open()
+    await table.consent(PROVIDER, DESTINATION)
+    for undone in ("items/{item}/withdrawal", "cancellation"):
+        meeting = await table.sitting()
+        item = await table.item(meeting)
+        await table.write(meeting, item, said([CHAIR]))
+        assert len(await intake.rows(minutes_drafts)) == 1
+        revision = (await table.page(meeting))["revision"]
+        answer = await send(table.coordinator, f"/meetings/{meeting}/{undone.format(item=item)}", revision=revision)
+        assert answer.status_code == 201, answer.text
+        assert await intake.rows(minutes_drafts) == []
+
+
 async def test_a_log_holds_the_contacts_of_its_days(intake: Intake) -> None:
     """Those of the period that were on record and that the issuer sees, in the order of their days."""
     table = await Table(intake).open()
@@ -396,7 +446,7 @@ async def test_a_log_holds_the_contacts_of_its_days(intake: Intake) -> None:
 
 
 async def test_erasure_leaves_the_sitting_its_numbers(intake: Intake) -> None:
-    """Minutes, typed and closed, go with their case; the item keeps its number, what was handed on no longer leads back."""
+    """Minutes, typed and closed, go with their case, and what was handed on and answered; the item keeps its number."""
     table = await Table(intake).open()
     await table.consent(PROVIDER, DESTINATION)
     number = await table.plan()
@@ -408,19 +458,26 @@ async def test_erasure_leaves_the_sitting_its_numbers(intake: Intake) -> None:
     await table.write(meeting, closed, said([CHAIR], **handed))
     await table.close(meeting)
     other = await table.sitting()
-    await table.write(other, await table.item(other), said([CHAIR]))
+    typed = await table.item(other)
+    await table.write(other, typed, said([CHAIR]))
+    kept = await send(table.coordinator, f"/drafts?kind=minutes&meeting={other}&item={typed}", said([CHAIR]))
+    assert kept.status_code == 201, kept.text
+    (handed_on,) = await intake.rows(community_issues)
+    answered = await send(table.section, f"/community-issues/{handed_on['id']}/reply", {"answer": "検討する。"})
+    assert answered.status_code in (200, 201), answered.text
     who = Principal("shokan", "見本　所子", SECTION, frozenset({"responsible_section"}))
     case = (await intake.rows(cases))[0]["seq"]
     await intake.runtime.database.write(
         lambda connection: erase_case(connection, intake.runtime, case, who, "retention")
     )
     assert await intake.rows(minutes_drafts) == []
+    assert await intake.rows(drafts) == []
     assert await intake.rows(plans) == []
     assert {row["kind"] for row in await intake.rows(records)} == {"meeting"}
     left = {row["state"]: row for row in await intake.rows(agenda_items)}
     assert set(left) == {"recorded", "withdrawn"}
     assert {row["note"] for row in left.values()} == {""}
     (issue,) = await intake.rows(community_issues)
-    assert issue["item"] == ""
-    assert issue["text"] == "場が少ない。"
+    assert (issue["item"], issue["text"], issue["answer"]) == ("", "", "")
+    assert "消しました" in (await table.section.get("/community-issues", page=True)).text
     assert (await table.coordinator.get(f"/meetings/{meeting}")).json()["items"][0]["case_number"] == table.case

@@ -1,4 +1,5 @@
-"""福生市: from a window without consent, through outreach, to consent and back; protection set late; a referral gone wrong.
+"""福生市: from a window without consent, through outreach, to consent and back; protection set late; a referral gone wrong;
+then, in `fussa_meetings` and `fussa_ending`, what the meetings decide, to the end of the case.
 
 Flow: F:182,219 (窓口 → 推進員 → コーディネーター), F:274 (before consent), K:103-115 and S:419-421 (what consent opens).
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 from tests.data.forms import sample
 from tests.data.referrals import referral
+from tests.scenarios import fussa_ending, fussa_meetings
 from tests.scenarios.story import WITHHELD, Story
 
 FULL, SUMMARY = "full", "summary"
@@ -24,6 +26,7 @@ async def tell(story: Story) -> None:
     story.hire("hoiku", "見本　保", "sample-nursery", "agency_staff")
     case, number = await _without_consent(story)
     await _taken_up(story, case, number)
+    outreach = await fussa_meetings.before_consent(story, case)
     consent = await _consent_given(story, case)
     await _assessed(story, case)
     await _partly_withdrawn(story, case, consent)
@@ -31,6 +34,8 @@ async def tell(story: Story) -> None:
     await _recalled(story)
     await _looked_over(story, case)
     await _bus_cut(story, case)
+    plan = await fussa_meetings.adopted(story, case, outreach)
+    await fussa_ending.told(story, case, outreach, plan, ADDRESS)
 
 
 async def _without_consent(story: Story) -> tuple[str, str]:

@@ -13,7 +13,7 @@
 - **reading**: `cases`, `case_lists`, `case_lines`, `case_pages`, `case_sections`, `people`, `timeline`,
   `openings`, `record_reading`, `form_view`, `form_pages`, `form_places`, `withholding`, `leak_note`.
 - **meetings**: `meetings` (planned, convened), `meeting_office` (who runs them), `agenda_entries` (items and members),
-  `convening` (who hears what, tried out first), `minutes` (typed, closed), `meeting_outcomes` (what a decision does),
+  `convening` (who hears what, tried out first), `minutes_typed`, `minutes` (closed), `meeting_outcomes` (what a decision does),
   `community_issues`, `information`; read by `agenda`, `meeting_reading`, `meeting_events`, `calendar_feed`; `meeting_pages`,
   `meeting_routes`, `minutes_routes`; `meeting_tables`.
 - **keeping**: `retention`, `disposals`, `disposal_pages`, `erasure`, `disclosure`, `disclosure_sheets`.

@@ -30,7 +30,7 @@ from tsunagi_intake.meeting_office import (
     receipt,
     touch,
 )
-from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members
+from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members, minutes_drafts
 from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_intake.rules import Action
@@ -75,7 +75,7 @@ def _add_item(connection: Connection, write: Write, identity: str, form: AgendaI
         raise records.invalid(FieldError("body", "not-of-this-sitting", message))
     check_office(write, (form.body,), found.held_on)
     case = _case_for(connection, write, form.case_number)
-    plan = _plan_of(connection, case, form)
+    plan = _plan_of(connection, write, case, form)
     papers = _papers_of(connection, write, case, form)
     last = connection.execute(
         sa.select(sa.func.max(agenda_items.c.position)).where(agenda_items.c.meeting == identity)
@@ -111,12 +111,13 @@ def _case_for(connection: Connection, write: Write, number: str) -> CaseRow | No
     return case
 
 
-def _plan_of(connection: Connection, case: CaseRow | None, form: AgendaItem) -> plan_facts.PlanRow | None:
+def _plan_of(connection: Connection, write: Write, case: CaseRow | None, form: AgendaItem) -> plan_facts.PlanRow | None:
+    """The plan of the case, or of one joined to it, that the number names, where the caller may see it."""
     if not form.plan_number:
         return None
     plan = plan_facts.by_number(connection, form.plan_number)
     group = (case.seq, *cases.joined_to(connection, case.seq)) if case else ()
-    if plan is None or plan.case not in group:
+    if plan is None or plan.case not in group or not _is_seen(connection, write.principal, plan.form):
         message = "このケースに、その番号のプランはありません。番号を確かめてください。"
         raise records.invalid(FieldError("plan_number", "unknown-number", message))
     return plan
@@ -150,8 +151,12 @@ def _paper(connection: Connection, principal: Principal, case: int, number: str)
     form = f"plan/{plan.id}" if plan is not None and plan.case == case else named
     if form is None:
         return None
+    return str(form) if _is_seen(connection, principal, str(form)) else None
+
+
+def _is_seen(connection: Connection, principal: Principal, form: str) -> bool:
     seen = sa.select(1).where(audience.c.form == form, *cases.may_read(principal)).limit(1)
-    return str(form) if connection.execute(seen).first() else None
+    return connection.execute(seen).first() is not None
 
 
 def _check_at_once(connection: Connection, write: Write, item: Item, day: dt.date) -> None:
@@ -163,7 +168,8 @@ def _check_at_once(connection: Connection, write: Write, item: Item, day: dt.dat
 
 
 def withdraw_item(connection: Connection, write: Write, identity: str, item_id: str) -> bytes:
-    """Take an item off the agenda; its papers are closed to the sitting. Refusal, Stale, KeyReused."""
+    """Take an item off the agenda; its papers are closed to the sitting, what was typed of its minutes goes. Refusal, Stale,
+    KeyReused."""
     return records.once(connection, write, lambda: _withdraw_item(connection, write, identity, item_id))
 
 
@@ -176,6 +182,7 @@ def _withdraw_item(connection: Connection, write: Write, identity: str, item_id:
     connection.execute(
         agenda_items.update().where(agenda_items.c.id == item_id).values(state=ItemState.WITHDRAWN.value)
     )
+    connection.execute(minutes_drafts.delete().where(minutes_drafts.c.item == item_id))
     follow(connection, write, item, Happening.ITEM_WITHDRAWN)
     revision = touch(connection, found)
     on_record(connection, write, "meeting.item.withdraw", identity, item=item_id, case=item.case_number)

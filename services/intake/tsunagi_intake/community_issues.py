@@ -1,6 +1,7 @@
 """地域課題 and 不足する社会資源 that minutes hand on to another body: without a case, and answered by that body's office.
 
-The text was written without names (the form says so); which item it comes from is kept for those who ran that sitting.
+The text was written without names (the form says so), and what is withheld of anybody in the case is cut out of it. From which
+item it comes is kept until the case is erased: text and answer go with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import numbering, records, standing
+from tsunagi_intake import numbering, records, standing, withholding
 from tsunagi_intake.agenda import Item
 from tsunagi_intake.meeting_office import is_office_of, may_run
 from tsunagi_intake.meeting_tables import community_issues
@@ -23,10 +24,12 @@ from tsunagi_shared.contracts.envelope import uuid7
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.forms.fields import CodeList
 from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.forms.withheld_text import without
 from tsunagi_shared.problems import Refusal, not_found
 
 PAGE = 50
 ANSWER_LIMIT = 2000  # characters
+ERASED_TEXT = "（ケースの廃棄とともに消しました。）"
 
 
 class IssueKind(CodeList):
@@ -80,6 +83,7 @@ def hand_on(connection: Connection, write: Write, item: Item, form: Minutes) -> 
         return
     moment = clock.now_us()
     year = clock.fiscal_year(clock.today())
+    kept = withholding.of_everybody(connection, item.case) if item.case else ()
     for kind, text in ((IssueKind.ISSUE, form.community_issue), (IssueKind.RESOURCE, form.missing_resource)):
         if not text:
             continue
@@ -87,7 +91,7 @@ def hand_on(connection: Connection, write: Write, item: Item, form: Minutes) -> 
         connection.execute(
             community_issues.insert().values(
                 id=uuid7(moment), number=number, from_body=item.body, to_body=form.hands_over_to, item=item.id,
-                kind=kind.value, text=text, state=IssueState.HANDED.value, at=moment, answer="", answered_by="",
+                kind=kind.value, text=without(text, kept), state=IssueState.HANDED.value, at=moment, answer="", answered_by="",
             )
         )  # fmt: skip
 
@@ -111,7 +115,7 @@ def list_issues(connection: Connection, principal: Principal, profile: Profile, 
 def _line(row: sa.Row[tuple[object, ...]], principal: Principal, profile: Profile) -> IssueLine:
     return IssueLine(
         id=row.id, number=row.number, from_body=row.from_body, to_body=row.to_body, kind=IssueKind[row.kind.upper()],
-        text=row.text, state=IssueState[row.state.upper()], at=clock.moment_of(row.at), answer=row.answer,
+        text=row.text or ERASED_TEXT, state=IssueState[row.state.upper()], at=clock.moment_of(row.at), answer=row.answer,
         answered_at=clock.moment_of(row.answered_at) if row.answered_at is not None else None,
         answered_by=row.answered_by, is_own=may_run(principal, profile, (row.to_body,), clock.today()),
     )  # fmt: skip

@@ -254,9 +254,10 @@ def _empty(connection: Connection, case: int, number: str) -> None:
 
 
 def _forget_items(connection: Connection, case: int) -> None:
-    """Of what sittings heard of the case only its number is left; what they handed on no longer leads back to it."""
+    """Of what sittings heard of the case, and of what they handed on, only numbers and codes are left."""
     heard = sa.select(agenda_items.c.id).where(agenda_items.c.case == case)
-    connection.execute(community_issues.update().where(community_issues.c.item.in_(heard)).values(item=""))
+    handed_on = community_issues.update().where(community_issues.c.item.in_(heard))
+    connection.execute(handed_on.values(item="", text="", answer=""))
     connection.execute(
         agenda_items.update().where(agenda_items.c.case == case).values(
             note="", papers="[]", state=sa.case((agenda_items.c.state == "open", "withdrawn"), else_=agenda_items.c.state)
@@ -265,11 +266,13 @@ def _forget_items(connection: Connection, case: int) -> None:
 
 
 def _names_of(connection: Connection, case: int, number: str) -> frozenset[str]:
-    """By what a draft may name what it is about: numbers of the case and its referrals, ids of forms, consents, persons."""
+    """By what a draft may name what it is about: numbers of the case and its referrals, ids of forms, consents, persons,
+    agenda items."""
     found = {number}
     for row in connection.execute(sa.select(referrals.c.id, referrals.c.number).where(referrals.c.case == case)):
         found |= {row.id, row.number}
-    found |= set(connection.execute(sa.select(records.c.id).where(records.c.case == case)).scalars())
+    for table in (records, agenda_items):
+        found |= set(connection.execute(sa.select(table.c.id).where(table.c.case == case)).scalars())
     return frozenset(found)
 
 

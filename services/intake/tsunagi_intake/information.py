@@ -25,7 +25,8 @@ def _request(connection: Connection, write: Write, case_number: str, form: Infor
     today = clock.today()
     if not form.law:
         found = form_facts.of_case(connection, write.profile, case.seq, today)
-        facts = found.forms[0].facts if found is not None and found.forms else None
+        taken = (form.facts for form in (found.forms if found else ()) if form.facts.kind == "referral")
+        facts = next((fact for fact in taken if not fact.withdrawn), None)
         if facts is None or not facts.persons or consents.covering(
             facts.consents, facts.persons[0], form.agency, write.profile, today
         ) is None:  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from tsunagi_intake import cases as heads
 from tsunagi_intake import plans, standing
 from tsunagi_intake.agenda import Item, Sitting
 from tsunagi_intake.lifecycle import CaseState
@@ -73,12 +74,17 @@ def carry_out(
         _return_case(connection, write, case)
 
 
+def _head(connection: Connection, case: CaseRow) -> CaseRow:
+    """The case that stands for this one: itself, or the one it was joined to meanwhile."""
+    return standing.case_row(connection, seq=heads.head_of(connection, case.seq))
+
+
 def _lead(connection: Connection, write: Write, case: CaseRow, lead: str) -> None:
     """主担当, as the minutes name it; empty: it stays as it is."""
     if not lead:
         return
-    connection.execute(cases.update().where(cases.c.seq == case.seq).values(lead=lead))
-    fresh = standing.case_row(connection, seq=case.seq)
+    fresh = _head(connection, case)
+    connection.execute(cases.update().where(cases.c.seq == fresh.seq).values(lead=lead))
     standing.touch(connection, fresh)
     standing.note(connection, fresh, Happening.LEAD_SET, "", write.principal, code=lead)
 
@@ -101,10 +107,10 @@ def _allocate(connection: Connection, write: Write, sitting: Sitting, form: Minu
 
 def _return_case(connection: Connection, write: Write, case: CaseRow) -> None:
     """包括的相談支援へ戻す: the case ends so, unless something else of it goes on or was ever adopted."""
-    if any(_goes_on(plan) for plan in plans.of_case(connection, case.seq)):
+    fresh = _head(connection, case)
+    if any(_goes_on(plan) for plan in plans.of_case(connection, fresh.seq)):
         return
-    connection.execute(cases.update().where(cases.c.seq == case.seq).values(ended_code=CaseState.RETURNED.value))
-    fresh = standing.case_row(connection, seq=case.seq)
+    connection.execute(cases.update().where(cases.c.seq == fresh.seq).values(ended_code=CaseState.RETURNED.value))
     standing.touch(connection, fresh)
     standing.note(connection, fresh, Happening.CASE_CLOSED, "", write.principal, code=CaseState.RETURNED.value)
 

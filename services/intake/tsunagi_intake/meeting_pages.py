@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, form_facts, meeting_office, minutes, records, standing
+from tsunagi_intake import agenda, form_facts, meeting_office, minutes_typed, records, standing
 from tsunagi_intake.agenda import Sitting
 from tsunagi_intake.form_places import Place
 from tsunagi_intake.rulebook import REFUSALS
@@ -45,7 +45,7 @@ def opening(connection: Connection, principal: Principal, profile: Profile, kind
             raise standing.refusal_of(REFUSALS["not-body-office"])
         return {"bodies": [place.row] if place.row in bodies else [], "held_on": place.variant}
     if kind == "minutes":
-        return minutes.typed(connection, principal, profile, place.meeting, place.item).content
+        return minutes_typed.typed(connection, principal, profile, place.meeting, place.item).content
     found = _sitting(connection, principal, profile, place)
     if kind == "meeting":
         form: dict[str, Any] = msgspec.to_builtins(found.form)
@@ -78,9 +78,9 @@ def _only_role(profile: Profile, found: Sitting, body: str) -> str:
 def scene(connection: Connection, principal: Principal, profile: Profile, kind: str, place: Place) -> Scene:
     """What stands around the fields. Refusal for somebody who may not see it."""
     if kind == "minutes":
-        typed = minutes.typed(connection, principal, profile, place.meeting, place.item)
+        typed = minutes_typed.typed(connection, principal, profile, place.meeting, place.item)
         item = agenda.item(connection, place.meeting, place.item)
-        return Scene(case_number=item.case_number, revision=typed.revision, left_out=minutes.left_out(item))
+        return Scene(case_number=item.case_number, revision=typed.revision, left_out=minutes_typed.left_out(item))
     if kind == "meeting" and place.meeting:
         return Scene(revision=_sitting(connection, principal, profile, place).revision)
     return Scene()

@@ -10,8 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, occasions
-from tsunagi_intake.agenda import ItemState, MeetingState, Sitting
+from tsunagi_intake import agenda, occasions, withholding
+from tsunagi_intake.agenda import Item, ItemState, MeetingState, Sitting
 from tsunagi_intake.meeting_events import round_of_year
 from tsunagi_intake.meeting_office import is_office_of, is_told, may_run
 from tsunagi_intake.meeting_tables import meeting_members, meetings, minutes_drafts
@@ -20,6 +20,7 @@ from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.profile import LegalRole, Profile
 from tsunagi_shared.forms.meeting import Meeting, MinimalReason, Occasion
+from tsunagi_shared.forms.withheld_text import without
 from tsunagi_shared.problems import not_found
 
 AHEAD_DAYS = 183  # for so long occasions are proposed
@@ -133,7 +134,8 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, iden
             ItemLine(
                 id=item.id, position=item.position, case_number=item.case_number, plan_number=item.plan_number,
                 body=item.body, legal_role=item.legal_role, occasion=item.occasion, minimal_reason=item.minimal_reason,
-                note=item.note if whole else "", state=item.state, minutes=item.minutes, hears=tuple(hears),
+                note=_note(connection, principal, item) if whole else "", state=item.state, minutes=item.minutes,
+                hears=tuple(hears),
                 revision=item.revision if writes else 0,
                 typed_at=clock.moment_of(typed[item.id]) if writes and item.id in typed else None,
                 may_write=writes and principal.reads_cases and item.state is ItemState.OPEN
@@ -157,6 +159,11 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, iden
         reply_by=found.reply_by, closed_at=_moment(found.closed_at), closed_by=found.closed_by, may_run=runs,
         items=tuple(lines), members=members,
     )  # fmt: skip
+
+
+def _note(connection: Connection, principal: Principal, item: Item) -> str:
+    """What was noted on an item, without what is withheld from the reader in its case."""
+    return without(item.note, withholding.of_case(connection, principal, item.case or None)) if item.note else ""
 
 
 def _sees_all(principal: Principal, profile: Profile, found: Sitting) -> bool:

@@ -37,7 +37,7 @@ from tsunagi_intake.meeting_office import (
     receipt,
     touch,
 )
-from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members, meetings
+from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members, meetings, minutes_drafts
 from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_intake.tables import records as records_table
@@ -135,6 +135,7 @@ def _cancel(connection: Connection, write: Write, identity: str) -> Receipt:
         write.outbox.add(connection, RECORD_WITHDRAWN, withdrawn, aggregate=f"meeting/{identity}", revision=revision)
     for item in agenda.items(connection, identity):
         follow(connection, write, item, Happening.ITEM_WITHDRAWN)
+        connection.execute(minutes_drafts.delete().where(minutes_drafts.c.item == item.id))
     on_record(connection, write, "meeting.cancel", identity)
     return receipt(write, found, MeetingState.CANCELLED.value, revision)
 

@@ -16,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 from sqlalchemy import Connection
 
-from tsunagi_intake import calendar_feed, information, minutes, pages, posting, records
+from tsunagi_intake import calendar_feed, information, minutes_typed, pages, posting, records
 from tsunagi_intake.calendar_feed import CalendarToken, Holder
 from tsunagi_intake.form_pages import KEY_FIELD, form_page_for
 from tsunagi_intake.form_places import Place
@@ -55,8 +55,8 @@ async def typed_minutes(
 ) -> Response[Any]:
     """The minutes of an item as they are typed, with what closing would still refuse."""
 
-    def find(connection: Connection, principal: Principal) -> minutes.Typed:
-        return minutes.typed(connection, principal, runtime.profile, identity, item)
+    def find(connection: Connection, principal: Principal) -> minutes_typed.Typed:
+        return minutes_typed.typed(connection, principal, runtime.profile, identity, item)
 
     found = await posting.look_up(request, runtime, identity, "minutes.typed", find)
     if not wants_page(request):
@@ -95,7 +95,7 @@ def _way(identity: str, item: str, revision: int, content: dict[str, Any]) -> Wa
     return Way(
         action="minutes.type", subject=identity, revision=revision, status=200,
         then=lambda _: f"/meetings/{identity}/items/{item}/minutes?saved=1",
-        carry_out=lambda connection, write: minutes.keep_typed(connection, write, identity, item, content),
+        carry_out=lambda connection, write: minutes_typed.keep_typed(connection, write, identity, item, content),
     )  # fmt: skip
 
 

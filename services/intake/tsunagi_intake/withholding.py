@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases
-from tsunagi_intake.tables import audience, referrals
+from tsunagi_intake import cases, form_facts
+from tsunagi_intake.tables import audience, protections, referrals
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.forms.fields import Field, Kind, fields_of
 from tsunagi_shared.forms.kinds import FORMS
@@ -141,6 +141,15 @@ def shown(kind: str, form: dict[str, Any], kept: Kept) -> dict[str, Any]:
     return form if kept == Kept() else _shown(fields_of(FORMS[kind].struct), form, kept)
 
 
+def shown_as_typed(content: Any, kept: Kept) -> Any:
+    """The same of what was typed into a form and not checked yet, whatever its shape: out of every text of it."""
+    if isinstance(content, dict):
+        return {name: shown_as_typed(value, kept) for name, value in content.items()}
+    if isinstance(content, list):
+        return [shown_as_typed(value, kept) for value in content]
+    return without(content, kept.patterns + kept.alike) if isinstance(content, str) else content
+
+
 def _shown(fields: Iterable[Field], form: dict[str, Any], kept: Kept) -> dict[str, Any]:
     return form | {field.name: _value(field, form[field.name], kept) for field in fields if form.get(field.name)}
 
@@ -173,6 +182,24 @@ def put_back(
         return after
     old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
     return msgspec.convert(_restored(old, shown(form.partition("/")[0], old, kept), new), type(after))
+
+
+def put_back_as_typed(old: dict[str, Any], new: dict[str, Any], kept: Kept) -> dict[str, Any]:
+    """The same of what was typed and not checked yet: `new` in the place of `old`."""
+    found: dict[str, Any] = _restored(old, shown_as_typed(old, kept), new)
+    return found
+
+
+def of_everybody(connection: Connection, case: int) -> Patterns:
+    """Finds what is withheld from anybody in a case: for what leaves the case and must lead nobody to its people."""
+    group = form_facts.group_of(connection, case)
+    rows = connection.execute(
+        sa.select(protections.c.person, protections.c.fields).where(
+            protections.c.case.in_(group), protections.c.lifted_at.is_(None)
+        )
+    )
+    tokens = frozenset(f"{row.person}:{field}" for row in rows for field in msgspec.json.decode(row.fields))
+    return patterns_of(connection, group, tokens) + like(fields_of_tokens(tokens))
 
 
 def _restored(old: Any, cut: Any, new: Any) -> Any:
