@@ -421,5 +421,5 @@ def _version(connection: Connection, version_table: str) -> str:
     with connection.begin():
         if not sa.inspect(connection).has_table(version_table):
             return ""
-        found: sa.Select[tuple[str]] = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(version_table))
+        found: Any = sa.select(sa.literal_column("version_num")).select_from(sa.table(version_table))
         return str(connection.execute(found).scalar() or "")
