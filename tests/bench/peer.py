@@ -151,7 +151,7 @@ def _add_people(session: AsyncSession, handed: Handed, case: int, profile: Profi
             id=handed.id, case=case, person=f"{handed.id}.0", status=consent.status.value, given_on=_day(consent.given_on),
             until=_day(consent.until), agencies=_json(sorted(consent.agencies)), excluded="[]",
             covers_successor=int(profile.consent.covers_successor), withdrawn_on=None, withdrawn_agencies="[]", revision=1,
-            closed=0,
+            closed=0, recorded_on=_day(clock.today()),
         )
     )  # fmt: skip
 

@@ -120,6 +120,17 @@ def test_rule_audience_section(kind: str) -> None:
         )
 
 
+def test_a_part_in_the_case_ends_with_its_last_day() -> None:
+    """An agency that is there by its part alone sees until the part ends; one that it was sent to, as long as the consent."""
+    both = form(
+        consent(CARE, CLINIC, until=DECEMBER), destinations=(CARE,), allocated=(CARE, CLINIC),
+        allocated_until={CARE: TODAY, CLINIC: TODAY + DAY},
+    )  # fmt: skip
+    found = entries(both)
+    assert (found[CARE].until, found[CLINIC].until) == (DECEMBER, TODAY + DAY)
+    assert entries(msgspec.structs.replace(both, allocated_until={}))[CLINIC].until == DECEMBER
+
+
 def test_rule_audience_consent() -> None:
     """Destinations and agencies the case was allocated to get a summary while the person's consent names them."""
     facts = form(consent(CARE, CLINIC, CONTRACTED, until=DECEMBER), allocated=(CLINIC,))
