@@ -118,8 +118,11 @@ def _is_of_another(form: msgspec.Struct, field: Field, about: About) -> bool:
 def _plain(field: Field, value: Any, codes: Codes, about: About) -> Iterator[Line]:
     if value in ("", None) or value == []:
         return
-    if field.name in about.withheld:
+    if field.name in about.withheld or (field.name == "person" and not about.is_subject):
         yield _not_shown(field)
+        return
+    if field.name == "person":  # an id, which tells nobody anything
+        yield Line(label=field.title, value="開示する人")
         return
     text = written(field, value, codes)
     if field.kind in FREE:

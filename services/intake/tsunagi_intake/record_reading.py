@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, publishing, records, rules, standing, withholding
+from tsunagi_intake import cases, persons, publishing, records, rules, standing, withholding
 from tsunagi_intake.rules import Action
 from tsunagi_intake.tables import audience, revisions
 from tsunagi_shared import clock
@@ -49,6 +49,7 @@ class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
     support_meeting_only: bool
     may_correct: bool
     form: dict[str, Any] | None = None
+    people: dict[str, str] = {}  # what those are called whom the reader sees on it, by id
     revisions: tuple[RevisionLine, ...] = ()
 
 
@@ -73,9 +74,14 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, kind
         kind=kind, id=record_id, number=row.number, case_number=case.number if case else "", about=row.about,
         revision=row.revision, state=row.state, received_at=clock.moment_of(row.submitted_at), user_name=row.user_name,
         agency=row.agency, view=entry.view, basis=entry.basis.kind, support_meeting_only=bool(row.support_meeting_only),
-        may_correct=may_correct, form=form,
+        may_correct=may_correct, form=form, people=_people(connection, row, entry) if full else {},
         revisions=_revisions(connection, f"{kind}/{record_id}"),
     )  # fmt: skip
+
+
+def _people(connection: Connection, row: Any, entry: AudienceEntry) -> dict[str, str]:
+    shown = [person for person in msgspec.json.decode(row.persons, type=list[str]) if person not in entry.hidden]
+    return persons.names_of(connection, row.case, shown) if row.case is not None else {}
 
 
 def _entry(connection: Connection, principal: Principal, profile: Profile, row: Any) -> AudienceEntry | None:
