@@ -88,6 +88,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     urgency: str = "normal"
     reply_by: dt.date | None = None
 
+    def knows(self, plan: Planned) -> bool:
+        """Whether it knows everybody of whom the projection keeps something back. An earlier publication of the form may not,
+        and would have to keep back everybody; the one that came with that audience does."""
+        kept = {*plan.hidden, *(token.rpartition(":")[0] for token in plan.withheld)}
+        return kept <= set(self.told.persons)
+
 
 def told_by(data: AudienceChanged) -> Told:
     """An audience that came alone."""
