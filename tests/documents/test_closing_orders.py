@@ -32,7 +32,7 @@ from tsunagi_shared.service import PLUMBING_MIGRATIONS
 
 PROFILE = REPOSITORY / "deploy" / "profiles" / "fussa"
 MIGRATIONS = Path(closing.__file__).parent / "migrations" / "versions"
-EXAMPLES = 100
+EXAMPLES = 300
 # The same sequences in every run. Nothing is made shorter when one fails: that takes minutes, and few steps are readable.
 steady = settings(
     deadline=None,

@@ -16,6 +16,7 @@ from tests.documents.running_service import (
     CONTRACTED,
     DESTINATION,
     ORIGIN_ENTRY,
+    PROVIDER,
     PROVIDER_ENTRY,
     idle_service,
     receive,
@@ -24,7 +25,7 @@ from tests.documents.running_service import (
 )
 from tsunagi_documents.tables import access, documents, forms
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
-from tsunagi_shared.contracts.events import ReferralSubmitted
+from tsunagi_shared.contracts.events import AudienceChanged, ReferralSubmitted
 from tsunagi_shared.forms.referral import Urgency
 from tsunagi_shared.jobs import jobs
 
@@ -145,6 +146,30 @@ async def test_the_same_revision_once_more_changes_nothing_that_did_not_fail(
         before = [await rows_of(runtime, table) for table in (documents, access, jobs)]
         await receive(runtime, referral())
         assert [await rows_of(runtime, table) for table in (documents, access, jobs)] == before
+
+
+async def test_a_projection_is_drawn_by_a_publication_that_knows_everybody_in_it(
+    tmp_path: Path, store: ObjectStore
+) -> None:
+    """An earlier one that comes after a newer audience would have to hide everybody: it leaves the paper to the newer one."""
+    hiding = msgspec.structs.replace(CONSENT_ENTRY, hidden=("person/2",))
+    newer = referral(
+        audience=(ORIGIN_ENTRY, PROVIDER_ENTRY, hiding), persons=("person/1", "person/2"), audience_revision=2
+    )
+    told = AudienceChanged(
+        form=f"referral/{newer.referral_id}", case_number=newer.case_number, audience_revision=2, entries=newer.audience,
+        persons=newer.persons, provider=PROVIDER,
+    )  # fmt: skip
+    async with idle_service(tmp_path, store) as runtime:
+        await receive(runtime, told)
+        await receive(runtime, referral(persons=("person/1",)))
+        first = {(row["view"], row["hidden"]) for row in await rows_of(runtime, documents)}
+        await receive(runtime, newer)
+        then = {(row["view"], row["hidden"]) for row in await rows_of(runtime, documents)}
+        asked = {row["key"] for row in await rows_of(runtime, jobs)}
+        assert asked == {f"{row['id']}/1" for row in await rows_of(runtime, documents)}
+    assert first == {("full", "[]")}
+    assert then == {("full", "[]"), ("summary", '["person/2"]')}
 
 
 async def test_the_same_message_twice_is_handled_once(tmp_path: Path, store: ObjectStore) -> None:

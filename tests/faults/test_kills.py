@@ -35,9 +35,9 @@ from tsunagi_notify.settings import NotifySettings
 from tsunagi_shared.contracts.events import WATERMARK_PASSED
 from tsunagi_shared.contracts.streams import SERVICES
 
-REFERRALS = 100
+REFERRALS = 200
 AT_ONCE = 8
-KILLS_UNDER_LOAD = 2  # of each service; one more while the queues run empty
+KILLS_UNDER_LOAD = 4  # of each service; one more while the queues run empty
 REST_SECONDS = (
     150.0  # when luck is bad: a killed reader's message comes again after 30 s, a killed worker's job after 15 s
 )

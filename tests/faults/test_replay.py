@@ -31,7 +31,7 @@ from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.service import Service, build_runtime, running
 from tsunagi_shared.settings import read
 
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3)
 PROJECTIONS = {
     "intake": ("documents", "deliveries", "receipts"),
     "documents": (

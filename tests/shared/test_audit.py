@@ -139,13 +139,13 @@ async def test_refusals_of_guards_are_on_record(intake: Intake) -> None:
     auditor = intake.person("kansa", "social-welfare", "auditor")
     for _ in range(5):
         assert (await auditor.get("/metrics")).status_code == 403
-    refused = [row for row in await intake.rows(audit.audit) if row["action"] == "request"]
-    assert [(row["user"], row["subject"], row["basis"]) for row in refused] == [("kansa", "GET /metrics", "forbidden")]
     await intake.runtime.refusals.flush()
 
-    async def counted() -> bool:  # the service's own hourly round may have come first
+    async def counted() -> bool:  # the service's own round at its start may come in between: then it is two lines more
         rows = [row for row in await intake.rows(audit.audit) if row["action"] == "request"]
-        return [row["repeats"] for row in rows] == [0, 4]
+        assert {(row["user"], row["subject"], row["basis"]) for row in rows} == {("kansa", "GET /metrics", "forbidden")}
+        assert len(rows) in (2, 3, 4)
+        return sum(row["repeats"] or 1 for row in rows) == 5
 
     await until(counted)
 

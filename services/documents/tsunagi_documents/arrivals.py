@@ -102,6 +102,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is anything in the form for the agency that the document is for."""
         return not plan.recipient or self.recipients is None or plan.recipient in self.recipients
 
+    def knows(self, plan: Planned) -> bool:
+        """Whether it knows everybody of whom the projection keeps something back. An earlier publication of the form may not,
+        and would have to keep back everybody; the one that came with that audience does."""
+        kept = {*plan.hidden, *(token.rpartition(":")[0] for token in plan.withheld)}
+        return kept <= set(self.told.persons)
+
 
 def told_by(data: AudienceChanged) -> Told:
     """An audience that came alone."""

@@ -138,7 +138,7 @@ class Handling:
 
         The newest revision's content and the newest audience win. The same revision once more (intake publishes it again
         when somebody asks for 再作成, or when a projection is needed that was not) draws what is missing, starts anew what
-        failed, and changes nothing else.
+        failed, and changes nothing else. One that is older than the audience draws only what it knows enough for.
         """
         content = content_of(event, data)
         form = content.told.form
@@ -147,7 +147,8 @@ class Handling:
         is_newest = keep_content(connection, event, content)
         standing = standing_of(connection, form)
         assert standing is not None
-        drawn = [plan for plan in drawn_by(event.type, standing.plans) if content.is_about(plan)] if is_newest else []
+        may_draw = drawn_by(event.type, standing.plans) if is_newest else []
+        drawn = [plan for plan in may_draw if content.is_about(plan) and content.knows(plan)]
         for plan in drawn:
             keep_document(connection, plan, content)
         self._doors.settle(connection, form, closing.AUDIENCE_CHANGED, standing)

@@ -221,13 +221,22 @@ def _gate_row(connection: Connection, write: Write, row: Any, action: Action) ->
     return case, here
 
 
-def _over(what: str) -> Refusal:
-    return Refusal(
-        409,
-        "already-ended",
-        f"この{what}は、すでに終わっています。何も保存していません。",
-        "ケースの画面を開き直してください。",
-    )
+def _end(
+    connection: Connection, write: Write, identity: str, action: Action, ended: sa.Column[Any], what: str
+) -> tuple[sa.Row[Any], CaseRow, Standing]:
+    """End something of a case now. `ended`: the column that says when it did; `what`: its Japanese name. Refusal."""
+    row = connection.execute(sa.select(ended.table).where(ended.table.c.id == identity)).first()
+    case, here = _gate_row(connection, write, row, action)
+    assert row is not None
+    if row._mapping[ended] is not None:
+        raise Refusal(
+            409,
+            "already-ended",
+            f"この{what}は、すでに終わっています。何も保存していません。",
+            "ケースの画面を開き直してください。",
+        )
+    connection.execute(sa.update(ended.table).where(ended.table.c.id == identity).values({ended: clock.now_us()}))
+    return row, case, here
 
 
 def lift_protection(connection: Connection, write: Write, identity: str) -> bytes:
@@ -236,12 +245,7 @@ def lift_protection(connection: Connection, write: Write, identity: str) -> byte
 
 
 def _lift(connection: Connection, write: Write, identity: str) -> Receipt:
-    row = connection.execute(sa.select(protections).where(protections.c.id == identity)).first()
-    case, here = _gate_row(connection, write, row, Action.LIFT_PROTECTION)
-    assert row is not None
-    if row.lifted_at is not None:
-        raise _over("秘匿")
-    connection.execute(protections.update().where(protections.c.id == identity).values(lifted_at=clock.now_us()))
+    _, case, here = _end(connection, write, identity, Action.LIFT_PROTECTION, protections.c.lifted_at, "秘匿")
     revision = standing.touch(connection, case)
     publishing.publish_protection(connection, case.seq, write.profile, write.outbox)
     return _done(
@@ -279,12 +283,7 @@ def end_allocation(connection: Connection, write: Write, identity: str) -> bytes
 
 
 def _end_allocation(connection: Connection, write: Write, identity: str) -> Receipt:
-    row = connection.execute(sa.select(allocations).where(allocations.c.id == identity)).first()
-    case, here = _gate_row(connection, write, row, Action.ALLOCATE)
-    assert row is not None
-    if row.ended_at is not None:
-        raise _over("役割分担")
-    connection.execute(allocations.update().where(allocations.c.id == identity).values(ended_at=clock.now_us()))
+    row, case, here = _end(connection, write, identity, Action.ALLOCATE, allocations.c.ended_at, "役割分担")
     return _done(
         connection, write, case, "allocation.end", f"allocation/{identity}", basis=_basis(here),
         revision=standing.touch(connection, case), reason="allocation", happening=Happening.ALLOCATION_ENDED,
@@ -342,12 +341,7 @@ def end_ground(connection: Connection, write: Write, identity: str) -> bytes:
 
 
 def _end_ground(connection: Connection, write: Write, identity: str) -> Receipt:
-    row = connection.execute(sa.select(grounds).where(grounds.c.id == identity)).first()
-    case, here = _gate_row(connection, write, row, Action.END_GROUND)
-    assert row is not None
-    if row.ended_at is not None:
-        raise _over("根拠")
-    connection.execute(grounds.update().where(grounds.c.id == identity).values(ended_at=clock.now_us()))
+    row, case, here = _end(connection, write, identity, Action.END_GROUND, grounds.c.ended_at, "根拠")
     return _done(
         connection, write, case, "ground.end", f"ground/{identity}", basis=_basis(here), reason="ground",
         happening=Happening.GROUND_ENDED, code=row.kind,

@@ -122,11 +122,9 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
     seen = [seq for seq, view in views_of.items() if view is not None]
     full = [seq for seq in seen if views_of[seq] is View.FULL]
     joined = [standing.case_row(connection, seq=seq) for seq in seen if seq != case.seq]
-    actions_in = {
-        one.number: permitted(principal, profile, standing.on_case(connection, principal, profile, one), _ON_THE_CASE)
-        for one in (case, *joined)
-    }
     own = standing.on_case(connection, principal, profile, case)
+    stands = {number: own} | {one.number: standing.on_case(connection, principal, profile, one) for one in joined}
+    actions_in = {one: permitted(principal, profile, found, _ON_THE_CASE) for one, found in stands.items()}
     here = own.view is not None  # else it is the way to what is seen of the joined cases, and tells nothing of its own
     shown = people.people_of(connection, principal, group)
     taken = referrals_of(connection, principal, profile, case, group)

@@ -81,7 +81,7 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, kind
 
 def _people(connection: Connection, row: Any, entry: AudienceEntry) -> dict[str, str]:
     shown = [person for person in msgspec.json.decode(row.persons, type=list[str]) if person not in entry.hidden]
-    return persons.names_of(connection, row.case, shown) if row.case is not None else {}
+    return persons.names_of(connection, row.case, shown)
 
 
 def _entry(connection: Connection, principal: Principal, profile: Profile, row: Any) -> AudienceEntry | None:
