@@ -339,6 +339,8 @@ async def test_what_is_missing_is_handed_on_without_the_case(intake: Intake) -> 
     assert code_of(await send(table.care, address, {"answer": "x"})) == (404, "not-found")
     assert code_of(await send(table.coordinator, address, {"answer": "x"})) == (409, "not-body-office")
     assert (await send(table.section, address, {})).json()["code"] == "received"
+    too_long = await send(table.section, address, {"answer": "あ" * 2001})
+    assert (too_long.status_code, too_long.json()["errors"][0]["path"]) == (422, "answer")
     assert (await send(table.section, address, {"answer": "来年度に検討する。"})).json()["code"] == "answered"
     assert code_of(await send(table.section, address, {"answer": "もう一度"})) == (409, "already-answered")
 

@@ -22,6 +22,7 @@ from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.envelope import uuid7
 from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.fields import CodeList
 from tsunagi_shared.forms.minutes import Minutes
 from tsunagi_shared.forms.withheld_text import without
@@ -139,12 +140,15 @@ def _reply(connection: Connection, write: Write, identity: str, answer: IssueRep
         raise Refusal(
             409, "already-answered", "すでに回答が記録されています。", "一覧を開き直して、回答を確かめてください。"
         )
-    text = answer.answer.strip()
+    text = answer.answer.replace("\r\n", "\n").strip()
+    if len(text) > ANSWER_LIMIT:
+        wrong = FieldError("answer", "too-long", f"「回答」は{ANSWER_LIMIT}文字以内で入力してください。")
+        raise Refusal(422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。", (wrong,))
     state = IssueState.ANSWERED if text else IssueState.RECEIVED
     moment = clock.now_us()
     connection.execute(
         community_issues.update().where(community_issues.c.id == identity).values(
-            state=state.value, answer=text[:ANSWER_LIMIT], answered_at=moment, answered_by=principal.name
+            state=state.value, answer=text, answered_at=moment, answered_by=principal.name
         )
     )  # fmt: skip
     audit.record(connection, principal, "community_issue.reply", f"community_issue/{identity}", basis="sitting")

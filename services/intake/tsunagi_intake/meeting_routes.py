@@ -304,7 +304,7 @@ async def issue_list(request: AnyRequest, runtime: NamedDependency[Runtime], bef
 async def issue_reply(identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """The body it was handed to has it, or answers: `{"answer": "…"}`."""
     if request.headers.get("content-type", "").startswith(posting.URLENCODED):
-        told = IssueReply(answer=(await posted_fields(request)).get("answer", "")[: community_issues.ANSWER_LIMIT])
+        told = IssueReply(answer=(await posted_fields(request)).get("answer", ""))
     else:
         told = await _body(request, IssueReply)
     way = Way(
