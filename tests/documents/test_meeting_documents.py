@@ -116,13 +116,11 @@ def test_a_sitting_draws_a_notice_for_each_agency_and_one_to_file() -> None:
 
 
 def test_minutes_are_whole_for_the_secretariat_and_own_items_for_the_others() -> None:
-    """And minimal where nobody may see more."""
-    minimal = entry(OUTSIDER, BasisKind.PROVIDER, View.MINIMAL)
-    assert drawn("minutes/1", WRITER, SECTION, *CALLED, minimal) == {
+    """Nobody reads another agency's."""
+    assert drawn("minutes/1", WRITER, SECTION, *CALLED) == {
         ("minutes", "full", ""): [PROVIDER, ORIGIN],
         ("minutes", "own_item", DESTINATION): [DESTINATION],
         ("minutes", "own_item", CONTRACTED): [CONTRACTED],
-        ("minutes", "minimal", ""): [OUTSIDER],
     }
 
 

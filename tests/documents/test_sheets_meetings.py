@@ -74,7 +74,7 @@ SHEETS: dict[str, tuple[str, Callable[[], SheetData], View, str, int]] = {
     "notice, long, to file": (MEETING_NOTICE, samples.long_sitting, FULL, "", 6),
     "minutes": (MINUTES_KIND, minuted, FULL, "", 2),
     "minutes, own item": (MINUTES_KIND, minuted, OWN_ITEM, "shakyo", 2),
-    "minutes, minimal": (MINUTES_KIND, minuted_minimal, MINIMAL, "", 1),
+    "minutes, minimal": (MINUTES_KIND, minuted_minimal, FULL, "", 1),
     "minutes, long": (MINUTES_KIND, lambda: minuted(samples.LONG_MINUTES), FULL, "", 14),
     "minutes of a support meeting": (MINUTES_KIND, minuted_in_support_meeting, FULL, "", 2),
     "minutes of a support meeting, long": (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.documents.sample_meetings import MINUTES, SUPPORT_MINUTES, minuted, minuted_minimal
 from tests.documents.sample_records import LAW
-from tests.documents.test_sheets_meetings import FULL, MINIMAL, OWN_ITEM, context_of, text_of
+from tests.documents.test_sheets_meetings import FULL, OWN_ITEM, context_of, text_of
 from tsunagi_documents.kinds import MINUTES as MINUTES_KIND
 from tsunagi_documents.sheets_wording import WITHHELD
+from tsunagi_shared.forms.meeting import MinimalReason
 
 
 def test_minutes_say_who_was_there_what_was_agreed_and_what_follows() -> None:
@@ -68,7 +69,7 @@ def test_an_agency_that_was_not_there_sees_the_decision_and_its_own_part() -> No
 
 def test_a_minimal_item_shows_numbers_the_reason_and_the_decision() -> None:
     """In whatever view: neither a name nor a word of what was said, also where somebody wrote one."""
-    for view in (FULL, MINIMAL):
+    for view in (FULL, OWN_ITEM):
         context = context_of(minuted_minimal(), MINUTES_KIND, view)
         assert context["person_name"] == ""
         assert "☑ 同意が撤回された" in context["minimal_choices"]
@@ -77,7 +78,7 @@ def test_a_minimal_item_shows_numbers_the_reason_and_the_decision() -> None:
         assert words in text
     for words in ("見本 太郎", "協議内容", "地域課題", "その方法"):
         assert words not in text
-    cut = str(context_of(minuted(), MINUTES_KIND, MINIMAL))
+    cut = str(context_of(minuted(minimal_reason=MinimalReason.WITHDRAWN), MINUTES_KIND))
     for words in (
         "見本 太郎",
         "一郎",

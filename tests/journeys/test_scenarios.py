@@ -9,6 +9,7 @@ import pytest
 
 from tests.scenarios.__main__ import STORIES, tell
 from tests.scenarios.story import FRAME
+from tsunagi_documents.kinds import KINDS
 from tsunagi_intake.rulebook import REFUSALS
 
 LEAST_STEPS = {"fussa": 22, "kurume": 6, "standard": 12}
@@ -33,7 +34,8 @@ OPENED = {
     "fussa": {
         ("referral_sheet", "summary"), ("meeting_notice", "own_item"), ("meeting_notice", "full"), ("minutes", "own_item"),
         ("minutes", "full"), ("plan", "full"), ("support_request", "own_allocation"), ("evaluation_sheet", "full"),
-        ("information_request", "full"), ("contact_log", "full"),
+        ("information_request", "full"), ("contact_log", "full"), ("referral_sheet", "full"), ("assessment_sheet", "full"),
+        ("assessment_sheet", "summary"), ("referral_reply", "full"), ("consent_form", "full"), ("pledge", "full"),
     },
     "kurume": {
         ("plan", "full"), ("support_request", "own_allocation"), ("meeting_notice", "own_item"), ("minutes", "own_item"),
@@ -43,6 +45,11 @@ OPENED = {
         ("minutes", "own_item"), ("support_request", "own_allocation"),
     },
 }  # fmt: skip
+
+
+def test_every_document_is_taken_away_in_some_story() -> None:
+    """Each kind and view that documents draws is among what a story must leave in its folder."""
+    assert set().union(*OPENED.values()) == {(row.kind, row.view.value) for row in KINDS if not row.attached}
 
 
 @pytest.mark.parametrize("name", STORIES)

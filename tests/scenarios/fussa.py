@@ -15,7 +15,7 @@ from tests.scenarios import fussa_ending, fussa_meetings
 from tests.scenarios.story import WITHHELD, Story
 
 FULL, SUMMARY = "full", "summary"
-SHEET, DRAFT = "referral_sheet", "assessment_sheet"
+SHEET, ASSESSMENT = "referral_sheet", "assessment_sheet"
 ADDRESS = "見本県見本市見本町0-0-0"
 PHONE = "042-000-0001"
 
@@ -53,7 +53,9 @@ async def _without_consent(story: Story) -> tuple[str, str]:
     story.must(
         {row["code"] for row in receipt["withheld"]} == {"consent-missing"}, "つなぎ先に何も届けない理由が示される"
     )
-    await story.awaits("tsunagu", case, (SHEET, FULL), (DRAFT, FULL))
+    found = await story.awaits("tsunagu", case, (SHEET, FULL), (ASSESSMENT, FULL))
+    await story.opens("tsunagu", found[SHEET, FULL], "つなぎシート")
+    await story.opens("tsunagu", found[ASSESSMENT, FULL], "アセスメントシート-下書き")
     story.refused(await kaigo.get("intake", f"/cases/{case}"), 404, "not-found")
     story.must(await story.documents_of("kaigo", case) == [], "つなぎ先には何も見えない")
     story.step("窓口が、本人にまだ聞いていないケースをつなぎました。つなぎ先には何も届いていません。")
@@ -72,6 +74,7 @@ async def _taken_up(story: Story, case: str, number: str) -> None:
     answered = (await tsunagu.post("intake", f"/referrals/{number}/reply?revision=1", reply)).made()
     story.must(answered["case_state"] == "screened", "受理でスクリーニング済みになる")
     story.refused(await tsunagu.post("intake", f"/referrals/{number}/reply?revision=1", reply), 409, "already-answered")
+    await story.opens("mado", await story.gets("mado", "referral_reply", FULL, case=case), "つなぎ回答")
     story.step("地域福祉コーディネーターが受理しました。つなぎ先と窓口は、代わりに回答できません。")
     intake = sample("assessment", stage="intake", screening="consent_pending", handed_over_to=[])
     screened = (await tsunagu.post("intake", f"/cases/{case}/assessments", intake)).made()
@@ -88,11 +91,13 @@ async def _consent_given(story: Story, case: str) -> str:
     elsewhere = consent_of("018f0000-0000-7000-8000-000000000001.0", ["sample-care"])
     story.refused(await tsunagu.post("intake", f"/cases/{case}/consents", elsewhere), 422, "invalid-form")
     given = (await tsunagu.post("intake", f"/cases/{case}/consents", form)).made()
-    found = await story.awaits("kaigo", case, (SHEET, SUMMARY), ("assessment_sheet", SUMMARY))
+    found = await story.awaits("kaigo", case, (SHEET, SUMMARY), (ASSESSMENT, SUMMARY))
     text = await story.opens("kaigo", found[SHEET, SUMMARY], "つなぎシート概要-同意のあと")
     story.must("支援会議限り" not in text, "同意のあとの文書に、支援会議限りとは書かれない")
     story.must("見本　一郎" not in text, "同意していない世帯員は見えない")
-    await story.awaits("jiritsu", case, (SHEET, SUMMARY), ("assessment_sheet", SUMMARY))
+    await story.awaits("jiritsu", case, (SHEET, SUMMARY), (ASSESSMENT, SUMMARY))
+    paper = await story.gets("tsunagu", "consent_form", FULL, case=case)
+    await story.opens("tsunagu", paper, "個人情報共有同意書")
     nobody = await story.documents_of("hoiku", case)
     story.must(nobody == [], "同意に名のない機関には何も見えない")
     story.step("本人の同意を記録しました。名のある2つの機関にだけ、概要が届きました。")
@@ -106,6 +111,10 @@ async def _assessed(story: Story, case: str) -> None:
     story.refused(await mado.post("intake", f"/cases/{case}/assessments", form), 409, "not-allocated")
     made = (await tsunagu.post("intake", f"/cases/{case}/assessments", form)).made()
     story.must(made["case_state"] == "assessed", "同意とアセスメントがそろうとアセスメント済み")
+    whole = await story.gets("tsunagu", ASSESSMENT, FULL, case=case, number=made["number"])
+    await story.opens("tsunagu", whole, "アセスメントシート")
+    summary = await story.gets("kaigo", ASSESSMENT, SUMMARY, case=case, number=made["number"])
+    await story.opens("kaigo", summary, "アセスメントシート概要")
     story.step("同意を得て、アセスメントをまとめました。")
 
 
@@ -141,7 +150,7 @@ async def _protected(story: Story, case: str) -> None:
     )
     (await tsunagu.post("intake", f"/cases/{case}/protections?revision={revision}", form)).made()
     await story.closed("jiritsu", before)
-    found = await story.awaits("jiritsu", case, (SHEET, SUMMARY), *[("assessment_sheet", SUMMARY)] * 2)
+    found = await story.awaits("jiritsu", case, (SHEET, SUMMARY), *[(ASSESSMENT, SUMMARY)] * 2)
     text = await story.opens("jiritsu", found[SHEET, SUMMARY], "つなぎシート概要-秘匿のあと")
     story.must(ADDRESS not in text and PHONE not in text and WITHHELD in text, "秘匿のあとの文書に住所と電話はない")
     own = next(item for item in await story.documents_of("tsunagu", case) if item["kind"] == SHEET)

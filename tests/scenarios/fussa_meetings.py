@@ -80,6 +80,11 @@ async def _chosen_and_told(story: Story, case: str, plan: CasePlan) -> tuple[Sit
     await sitting.choose(item, "hoken")
     story.refused(await sitting.convening(), 409, "gate-not-told")
     await sitting.tell("hoken")
+    agency, name = story.staff["hoken"]
+    hoken = await story.who("hoken")
+    today = story.stack.clock.today().isoformat()
+    (await hoken.post("intake", "/pledges", sample("pledge", agency=agency, name=name, given_on=today))).made()
+    await story.opens("hoken", await story.gets("hoken", "pledge", FULL), "守秘義務誓約書")
     story.refused(await sitting.convening("mado"), 404, "not-found")
     await sitting.convened()
     notice = await story.gets("hoken", NOTICE, OWN_ITEM)

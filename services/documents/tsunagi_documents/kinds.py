@@ -159,14 +159,6 @@ KINDS: tuple[DocumentKind, ...] = (
         bases=ALL_BASES,
         templates=(MINUTES_LAYERED, MINUTES_SUPPORT),
     ),
-    DocumentKind(
-        kind=MINUTES,
-        title="会議録（番号と理由のみ）",
-        event_type=MEETING_RECORDED,
-        view=View.MINIMAL,
-        bases=ALL_BASES,
-        templates=(MINUTES_LAYERED, MINUTES_SUPPORT),
-    ),
     DocumentKind(kind=INFORMATION_REQUEST, title="情報提供依頼書", event_type=INFORMATION_REQUESTED, bases=ALL_BASES),
     DocumentKind(kind=CONTACT_LOG, title="支援経過記録", event_type=CONTACT_LOG_ISSUED),
 )

@@ -89,10 +89,8 @@ def _views(data: SheetData, kind: str) -> tuple[View, ...]:
             return (View.FULL, View.SUMMARY)
         case PlanRecorded():
             return (View.OWN_ALLOCATION,) if kind == SUPPORT_REQUEST else (View.FULL,)
-        case MeetingConvened():
+        case MeetingConvened() | MeetingRecorded():
             return (View.FULL, View.OWN_ITEM)
-        case MeetingRecorded():
-            return (View.FULL, View.OWN_ITEM, View.MINIMAL)
         case _:
             return (View.FULL,)
 

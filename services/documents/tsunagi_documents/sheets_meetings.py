@@ -133,9 +133,9 @@ def _member(member: ConvenedMember) -> dict[str, Any]:
 
 def minutes_context(event: MeetingRecorded, cut: Cut, support_meeting_only: bool) -> Context:
     """会議録 of one item. `own_item`: an agency that was not there for it sees what was decided and its own part, not what was
-    said. `minimal` (and every minimal item): who was there, the numbers, the reason and the decision."""
+    said. Of a minimal item: who was there, the numbers, the reason and the decision."""
     form = event.form
-    minimal = cut.view is View.MINIMAL or event.minimal_reason is not None
+    minimal = event.minimal_reason is not None
     allocations = allocation_rows(form.allocations, event.agency_names)
     context: Context = {
         **heading(event, support_meeting_only),
