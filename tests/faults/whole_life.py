@@ -218,6 +218,7 @@ async def _met(cases: Cases) -> None:
     await _sat(cases, receipt["case_number"], made["number"])
     await cases.rest()
     await cases.post("tsunagu", await cases.now(f"{place}/agreement"), {"agreed_on": _today(cases)})
+    await cases.rest()  # a paper that a newer revision overtakes while it is drawn leaves an object that no row knows
     done = await cases.post("kacho", await cases.now(f"{place}/municipal-decision"), {"decided_on": _today(cases)})
     assert done["code"] == "adopted"
     await cases.rest()
