@@ -192,7 +192,7 @@ async def test_one_open_plan_of_a_kind(intake: Intake, work: Work) -> None:
 
 
 async def test_a_plan_that_the_meeting_changed_is_agreed_to_anew(intake: Intake, work: Work) -> None:
-    """修正承認: the parts and the lead are those of the minutes; the person is asked once more."""
+    """修正承認: the parts and the lead are those of the minutes; the person and the municipality are asked once more."""
     plan_id = await work.proposed()
     await work.agree(plan_id)
     await work.municipal(plan_id)
@@ -207,7 +207,8 @@ async def test_a_plan_that_the_meeting_changed_is_agreed_to_anew(intake: Intake,
     )
     assert found is PlanState.PROPOSED
     assert refused(await work.step(plan_id, "adopt")) == (409, "person-agreement-required")
-    assert (await work.agree(plan_id)).json()["code"] == "adopted"
+    assert (await work.agree(plan_id)).json()["code"] == "proposed"
+    assert (await work.municipal(plan_id)).json()["code"] == "adopted"
     event = (await work.heard(events.PLAN_DECIDED, PlanDecided))[-1]
     assert [part.part for part in event.form.allocations] == ["週1回の訪問"]
     assert event.decided.meeting_on == clock.today()

@@ -390,6 +390,9 @@ def test_rule_gate_minimal_item(reason: MinimalReason) -> None:
     assert gate(change(minimal, present=(*minimal.present, attendee(CARE)))) == "gate-minimal-present"
     assert gate(change(minimal, municipality=frozenset())) == "gate-minimal-present"
     assert gate(change(minimal, minimal=None)) == "gate-consent-missing"
+    there_is_none = reason in (MinimalReason.WITHDRAWN, MinimalReason.REFUSED, MinimalReason.EXPIRED)
+    assert gate(change(minimal, consented=False)) == ""
+    assert gate(change(minimal, consented=True)) == ("gate-minimal-purpose" if there_is_none else "")
     assert rules.consent_gate(minimal, entrusted(), TODAY) is not None  # its provider is another
 
 

@@ -298,8 +298,10 @@ def _meet(stack: Stack, word: str, people: dict[str, Visitor], case: str) -> Non
     today = clock.today().isoformat()
     tsunagu, kacho = people["tsunagu"], people["kacho"]
 
-    def sent(path: str, form: Any, visitor: Visitor = tsunagu) -> Any:
-        answer = visitor.post("intake", path, form)
+    def sent(path: str, form: Any, visitor: Visitor = tsunagu, key: str = "") -> Any:
+        origin = stack.url_of("intake")
+        headers = {"Origin": origin} | ({"Idempotency-Key": key} if key else {})
+        answer = visitor.client.post(f"{origin}{path}", json=form, headers=headers)
         assert answer.status_code in (200, 201), (path, answer.text)
         return answer.json()
 
@@ -315,7 +317,7 @@ def _meet(stack: Stack, word: str, people: dict[str, Visitor], case: str) -> Non
             "presences": [{**who, "state": "present"}], "decision": "shared", "discussion": word,
             "no_consent_reason": word, "community_issue": word, "hands_over_to": "layered-support",
         }  # fmt: skip
-        sent(f"{meeting}/items/{item}/minutes?revision=0", said)
+        sent(f"{meeting}/items/{item}/minutes?revision=0", said, key=item)
         if closes:
             for step in ("convening", "closing"):
                 sent(f"{meeting}/{step}?revision={tsunagu.json('intake', meeting)['revision']}", {})

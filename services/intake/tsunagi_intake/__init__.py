@@ -11,7 +11,8 @@
 - **change**: `form_facts` and `known_persons` (what the rule reads), `changes` (the audience worked out anew), `publishing`,
   `republishing`, `due` and `expiry` (what time alone changes), `projections` (what the other services tell).
 - **reading**: `cases`, `case_lists`, `case_lines`, `case_pages`, `case_sections`, `people`, `timeline`,
-  `openings`, `record_reading`, `form_view`, `form_pages`, `form_places`, `withholding`, `leak_note`.
+  `openings`, `record_reading`, `form_view`, `form_pages`, `form_places`, `withholding`,
+  `people_in_texts`, `leak_note`.
 - **meetings**: `meetings` (planned, convened), `meeting_office` (who runs them), `agenda_entries` (items and members),
   `convening` (who hears what, tried out first), `minutes_typed`, `minutes` (closed), `meeting_outcomes` (what a decision does),
   `community_issues`, `information`; read by `agenda`, `meeting_reading`, `meeting_events`, `calendar_feed`; `meeting_pages`,

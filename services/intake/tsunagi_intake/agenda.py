@@ -88,7 +88,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody called to a sitting. `chosen`: for its items under 支援会議; `told_on`: 告知 of the duty of secrecy."""
+    """Somebody called to a sitting. `chosen`: for its items under 支援会議; `told_on`: 告知 of the duty of secrecy;
+    `notified`: the sitting was convened with them, so that their agency knows of it."""
 
     id: str
     agency: str
@@ -99,6 +100,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     chosen: bool
     told_on: dt.date | None
     attends: bool
+    notified: bool = False
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +109,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     chosen: bool | None
     leaves: bool
     why: str
+
+    @property
+    def convened(self) -> bool:
+        """Whether the item was convened (or closed) with this member; False where the member was merely chosen for it."""
+        return not self.leaves or bool(self.why)
 
 
 # reading --------------------------------------------------------------------------------------------------------------
@@ -173,6 +180,7 @@ def members(connection: Connection, meeting: str) -> tuple[Member, ...]:
         Member(
             id=row.id, agency=row.agency, contractor=row.contractor, user=row.user, name=row.name, title=row.title,
             chosen=bool(row.chosen), told_on=_date(row.told_on), attends=bool(row.attends),
+            notified=row.notified_at is not None,
         )
         for row in rows
     )  # fmt: skip
@@ -277,17 +285,36 @@ def heard(connection: Connection, case: int) -> dict[str, HeardItem]:
     }  # fmt: skip
 
 
+# Of `meeting_members`: those who know of the sitting. A notice went to them, or they were there.
+_WAS_THERE = (
+    sa.select(1)
+    .select_from(item_members)
+    .join(agenda_items, agenda_items.c.id == item_members.c.item)
+    .where(
+        agenda_items.c.meeting == meeting_members.c.meeting,
+        item_members.c.member == meeting_members.c.id,
+        item_members.c.leaves == 0,
+    )
+    .correlate(meeting_members)
+)
+TOLD = sa.and_(meeting_members.c.removed == 0, sa.or_(meeting_members.c.notified_at.is_not(None), _WAS_THERE.exists()))
+
+
 def called_to(connection: Connection, form: str) -> tuple[SittingFact, ...]:
     """Who may read what belongs to no case: a notice (`meeting/<id>`), or minutes of an item without a case.
 
-    Every agency called to the sitting, and all its staff: nothing in it is about a resident.
+    Every agency with which the sitting was convened (of minutes, those as well that came without a notice), and all its
+    staff: nothing in it is about a resident. Who was called since then has no part in it before it is convened anew.
     """
     kind, _, identity = form.partition("/")
-    wanted = sa.select(meeting_members.c.agency).where(meeting_members.c.removed == 0).distinct()
+    wanted = sa.select(meeting_members.c.agency).distinct()
     if kind == "minutes":
         of_item = sa.select(agenda_items.c.meeting).where(agenda_items.c.minutes == identity)
-        wanted = wanted.where(meeting_members.c.meeting.in_(of_item))
+        wanted = wanted.where(meeting_members.c.meeting.in_(of_item), TOLD)
     else:
-        wanted = wanted.where(meeting_members.c.meeting == identity)
+        wanted = wanted.where(
+            meeting_members.c.meeting == identity, meeting_members.c.removed == 0,
+            meeting_members.c.notified_at.is_not(None),
+        )  # fmt: skip
     agencies = connection.execute(wanted.order_by(meeting_members.c.agency)).scalars()
     return tuple(SittingFact(ref=form, agency=agency, members=(), forms=frozenset({form})) for agency in agencies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from tsunagi_intake import (
     agenda,
     cases,
     convening,
+    meetings,
     plan_facts,
     publishing,
     records,
@@ -185,6 +187,9 @@ def _withdraw_item(connection: Connection, write: Write, identity: str, item_id:
     connection.execute(minutes_drafts.delete().where(minutes_drafts.c.item == item_id))
     follow(connection, write, item, Happening.ITEM_WITHDRAWN)
     revision = touch(connection, found)
+    places = agenda.places(connection, [item_id]).values()
+    if found.state is MeetingState.CONVENED and any(place.convened for place in places):
+        publishing.publish_form(connection, f"meeting/{identity}", write.profile, write.outbox)
     on_record(connection, write, "meeting.item.withdraw", identity, item=item_id, case=item.case_number)
     return receipt(write, found, "withdrawn", revision, kind="agenda_item", identity=item_id)
 
@@ -199,30 +204,77 @@ def add_member(connection: Connection, write: Write, identity: str, form: Meetin
 
 def _add_member(connection: Connection, write: Write, identity: str, form: MeetingMember, member: str) -> Receipt:
     found = open_sitting(connection, write, identity)
+    if form.chosen:  # who is chosen for a 支援会議 is decided by its office alone
+        check_office(write, _choosers(write, found), found.held_on)
     values: dict[str, Any] = {
         "agency": form.agency, "contractor": write.profile.contractor_on(form.agency, clock.today()), "user": form.user,
         "name": form.name, "title": form.title, "chosen": int(form.chosen),
         "told_on": form.told_on.isoformat() if form.told_on else None, "attends": int(form.attends),
     }  # fmt: skip
-    if form.chosen:
-        _check_chooser(write, found)
-    if member:
-        _member(connection, identity, member)
+    before = _member_to_change(connection, write, found, member) if member else None
+    is_same = before is not None and all(
+        values[name] == getattr(before, name) for name in ("agency", "contractor", "user")
+    )
+    if is_same:
         connection.execute(meeting_members.update().where(meeting_members.c.id == member).values(values))
     else:
         member = uuid7(clock.now_us())
         connection.execute(meeting_members.insert().values(id=member, meeting=identity, removed=0, **values))
     revision = touch(connection, found)
+    if before is not None and not is_same:  # somebody else: nothing of what was opened to the one before is theirs
+        _take_away(connection, write, found, before)
+    elif before is not None:
+        _close_lost(connection, write, found, member, agenda.items(connection, identity))
     on_record(connection, write, "meeting.member", identity)
     return receipt(write, found, "member", revision, kind="meeting_member", identity=member)
 
 
-def _check_chooser(write: Write, sitting: Sitting) -> None:
-    """Who is chosen for a 支援会議 is decided by its office alone."""
+def _choosers(write: Write, sitting: Sitting) -> list[str]:
+    """The bodies of the sitting that may hear items as 支援会議."""
     role, day = LegalRole.SUPPORT_MEETING, sitting.held_on
-    bodies = [body for body in sitting.form.bodies if role in write.profile.body(body).roles_on(day)]
-    if bodies:
-        check_office(write, bodies, day)
+    return [body for body in sitting.form.bodies if role in write.profile.body(body).roles_on(day)]
+
+
+def _member_to_change(connection: Connection, write: Write, sitting: Sitting, member: str) -> Member:
+    """A member of whom something is to be changed, by the office of every body on whose items they stand. Refusal."""
+    found = _member(connection, sitting.id, member)
+    items = agenda.items(connection, sitting.id)
+    places = agenda.places(connection, [item.id for item in items])
+    bodies = set(_choosers(write, sitting)) if found.chosen else set()
+    for item in items:
+        place = places.get((item.id, member))
+        if place is not None and (place.chosen or not place.leaves):
+            bodies.add(item.body)
+    check_office(write, bodies, sitting.held_on)
+    return found
+
+
+def _close_lost(connection: Connection, write: Write, sitting: Sitting, member: str, items: Iterable[Item]) -> None:
+    """Close at once what a member, as they are now, may not hear any more of these items, and tell everybody of it."""
+    one, day = _member(connection, sitting.id, member), max(sitting.held_on, clock.today())
+    items = tuple(items)
+    places = agenda.places(connection, [item.id for item in items])
+    closed = []
+    for item in items:
+        place = places.get((item.id, member))
+        if place is None or place.leaves:
+            continue
+        why = convening.lost(connection, write.profile, item, one, place, day)
+        if why:
+            meetings.put_in_place(connection, write.profile, sitting, item.id, one, hears=False, why=why)
+            closed.append(item)
+    if closed:
+        _close(connection, write, sitting, closed)
+
+
+def _close(connection: Connection, write: Write, sitting: Sitting, items: Iterable[Item]) -> None:
+    """What was opened through these items is worked out anew, and the notice of a convened sitting published anew."""
+    for seq in sorted({item.case for item in items if item.case}):
+        case = case_of(connection, seq)
+        if case is not None:
+            records.recompute(connection, write, case, "sitting")
+    if sitting.state is MeetingState.CONVENED:
+        publishing.publish_form(connection, f"meeting/{sitting.id}", write.profile, write.outbox)
 
 
 def _member(connection: Connection, identity: str, member: str) -> Member:
@@ -239,21 +291,23 @@ def remove_member(connection: Connection, write: Write, identity: str, member: s
 
 def _remove_member(connection: Connection, write: Write, identity: str, member: str) -> Receipt:
     found = open_sitting(connection, write, identity)
-    _member(connection, identity, member)
-    connection.execute(meeting_members.update().where(meeting_members.c.id == member).values(removed=1))
+    before = _member_to_change(connection, write, found, member)
     revision = touch(connection, found)
-    for seq in sorted({item.case for item in agenda.items(connection, identity) if item.case}):
-        case = case_of(connection, seq)
-        if case is not None:
-            records.recompute(connection, write, case, "sitting")
-    if found.state is MeetingState.CONVENED:
-        publishing.publish_form(connection, f"meeting/{identity}", write.profile, write.outbox)
+    _take_away(connection, write, found, before)
     on_record(connection, write, "meeting.member.remove", identity)
     return receipt(write, found, "removed", revision, kind="meeting_member", identity=member)
 
 
+def _take_away(connection: Connection, write: Write, sitting: Sitting, member: Member) -> None:
+    """Take a member off the sitting, with all that was opened to them through it."""
+    connection.execute(meeting_members.update().where(meeting_members.c.id == member.id).values(removed=1))
+    if member.notified:  # else nothing was opened to them, and nobody was told of them
+        _close(connection, write, sitting, agenda.items(connection, sitting.id))
+
+
 def choose(connection: Connection, write: Write, identity: str, item_id: str, choice: Choice) -> bytes:
-    """Choose a member for one item, or leave them out of it. It takes effect when the sitting is convened (again)."""
+    """Choose a member for one item, which takes effect when the sitting is convened (again), or leave them out of it, which
+    does so at once. Refusal, Stale, KeyReused."""
     return records.once(connection, write, lambda: _choose(connection, write, identity, item_id, choice))
 
 
@@ -263,11 +317,13 @@ def _choose(connection: Connection, write: Write, identity: str, item_id: str, c
     check_office(write, (item.body,), found.held_on)
     _member(connection, identity, choice.member)
     kept = sqlite.insert(item_members).values(
-        item=item_id, member=choice.member, chosen=int(choice.chosen), leaves=1, why="gate-not-chosen", until=None
-    )
+        item=item_id, member=choice.member, chosen=int(choice.chosen), leaves=1, why="", until=None
+    )  # no `why` before it is convened with them
     connection.execute(
         kept.on_conflict_do_update(index_elements=["item", "member"], set_={"chosen": int(choice.chosen)})
     )
     revision = touch(connection, found)
+    if not choice.chosen:
+        _close_lost(connection, write, found, choice.member, (item,))
     on_record(connection, write, "meeting.choose", identity, item=item_id, case=item.case_number)
     return receipt(write, found, "chosen", revision, kind="agenda_item", identity=item_id)

@@ -97,7 +97,7 @@ class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
     of its rows with the last day of each (None: open); `wrote_of`: by agency, who stands on the referrals of the case that it
     wrote, and so is known to it; `withdrawn`: the code of its 取下げ or 誤送付. Of minutes: `hearing`, the
     agencies that were there for the item; `closed`: it was heard as 支援会議; `minimal`: as a minimal item. Of a request for
-    information: `addressee`, and the `law` it rests on (empty: consent).
+    information: `addressee`, the `law` it rests on (empty: consent), and `asked_until`, the addressee's last day.
     """
 
     form: str
@@ -120,6 +120,7 @@ class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
     minimal: bool = False
     addressee: str = ""
     law: str = ""
+    asked_until: dt.date | None = None
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -316,10 +317,18 @@ def _of_meetings(
     elif persons and not facts.closed:
         for agency in sorted(facts.hearing):
             yield from _named(facts, persons, agency, View.OWN_ITEM, profile, day)
-    if facts.addressee and facts.law:
-        yield AudienceEntry(facts.addressee, Basis(BasisKind.LEGAL_DUTY, facts.form, facts.law), View.FULL)
-    elif facts.addressee and persons:
-        yield from _named(facts, persons, facts.addressee, View.FULL, profile, day)
+    if facts.addressee and (facts.asked_until is None or day <= facts.asked_until):
+        yield from _addressed(facts, persons, profile, day)
+
+
+def _addressed(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day: dt.date) -> Iterator[AudienceEntry]:
+    """Who is asked for information, by law or as far as there is consent, until some time after the answer was due."""
+    if facts.law:
+        basis = Basis(BasisKind.LEGAL_DUTY, facts.form, facts.law)
+        yield AudienceEntry(facts.addressee, basis, View.FULL, until=facts.asked_until)
+    elif persons:
+        for entry in _named(facts, persons, facts.addressee, View.FULL, profile, day):
+            yield msgspec.structs.replace(entry, until=consents.earlier(entry.until, facts.asked_until))
 
 
 def _named(

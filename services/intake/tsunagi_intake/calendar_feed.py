@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, records
+from tsunagi_intake import agenda
 from tsunagi_intake.agenda import MeetingState, Sitting
 from tsunagi_intake.meeting_office import is_office_of
 from tsunagi_intake.meeting_tables import calendar_tokens, meeting_members, meetings
@@ -50,8 +50,11 @@ def digest_of(token: str) -> str:
 
 
 def renew(connection: Connection, write: Write, *, revoke: bool = False) -> bytes:
-    """Give the caller a new token in the place of the one before, or (`revoke`) none; the encoded CalendarToken."""
-    return records.once(connection, write, lambda: _renew(connection, write, revoke=revoke))
+    """Give the caller a new token in the place of the one before, or (`revoke`) none; the encoded CalendarToken.
+
+    The answer is kept under no key, so that the token stands nowhere: asked again, there is another one.
+    """
+    return msgspec.json.encode(_renew(connection, write, revoke=revoke))
 
 
 def _renew(connection: Connection, write: Write, *, revoke: bool) -> CalendarToken:
@@ -103,7 +106,7 @@ def calendar_of(connection: Connection, profile: Profile, holder: Holder) -> str
     called = set(
         connection.execute(
             sa.select(meeting_members.c.meeting).where(
-                meeting_members.c.agency == holder.agency, meeting_members.c.removed == 0,
+                meeting_members.c.agency == holder.agency, agenda.TOLD,
                 meeting_members.c.user.in_((holder.user, "")),
             )
         ).scalars()

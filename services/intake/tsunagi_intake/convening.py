@@ -10,11 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, consents, form_facts, rules
+from tsunagi_intake import agenda, consents, form_facts, plan_facts, rules
 from tsunagi_intake.agenda import Item, Member, Place, Sitting
 from tsunagi_intake.consents import ConsentFact
 from tsunagi_intake.form_facts import TAKEN_BACK, CaseForms
-from tsunagi_intake.lifecycle import DecisionPurpose
+from tsunagi_intake.lifecycle import DecisionPurpose, PlanAction, PlanFacts, plan_step
 from tsunagi_intake.rulebook import REFUSALS, Broken
 from tsunagi_intake.rules import MINIMAL_CONTENT, Attendee, ItemFacts
 from tsunagi_intake.tables import records, referrals
@@ -29,6 +29,16 @@ PURPOSES = {
     Occasion.END: DecisionPurpose.END,
     Occasion.SUSPEND: DecisionPurpose.SUSPEND,
 }
+# What closing will ask of the item's plan; from where the first two start, a plan may also be confirmed or returned
+_STEPS = {
+    Occasion.ADOPT: PlanAction.ADOPT,
+    Occasion.REPLAN: PlanAction.ADOPT,
+    Occasion.END: PlanAction.END,
+    Occasion.SUSPEND: PlanAction.SUSPEND,
+}
+ABSENT = "absent"  # instead of a rule's code: called, and does not come
+# What the rule says of one member of a 支援会議 alone
+_OF_A_MEMBER = frozenset({"gate-not-chosen", "gate-not-told", "gate-not-pledged"})
 # Whoever the rule names so leaves for the item; everything else stands in the way of the item itself
 LEAVES = frozenset({"gate-agency-unnamed", "gate-not-chosen", "gate-minimal-present"})
 
@@ -46,7 +56,8 @@ class Attending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemOutlook(msgspec.Struct, frozen=True, kw_only=True):
-    """An item as it would be heard. `blocked`: the rule that stands against it, with what is possible instead."""
+    """An item as it would be heard. `blocked`: the rule that stands against it, with what is possible instead; `is_own`: the
+    reader is of the office of its body; `hidden`: of another body's item, and nothing is said but that it is there."""
 
     id: str
     position: int
@@ -54,11 +65,13 @@ class ItemOutlook(msgspec.Struct, frozen=True, kw_only=True):
     plan_number: str
     body: str
     legal_role: LegalRole
-    occasion: Occasion
+    occasion: Occasion | None
     minimal: bool
     papers: tuple[str, ...]
     blocked: Broken | None
     members: tuple[Attending, ...]
+    is_own: bool = True
+    hidden: bool = False
 
 
 class AgencyOutlook(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +86,7 @@ class AgencyOutlook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
-    """The dry run of a convening. `ready`: nothing stands against it."""
+    """The dry run of a convening. `ready`: nothing stands against it; `may_convene`: the reader may go on to it."""
 
     meeting: str
     number: str
@@ -83,6 +96,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     missing: Broken | None
     items: tuple[ItemOutlook, ...]
     agencies: tuple[AgencyOutlook, ...]
+    may_convene: bool = False
 
 
 # what an item shows ---------------------------------------------------------------------------------------------------
@@ -167,6 +181,7 @@ def facts_of(
         body=item.body, roles=(item.legal_role,), persons=() if minimal else _persons(found, papers, day),
         present=tuple(present), consents=_consents(found), purpose=PURPOSES.get(item.occasion), minimal=item.minimal_reason,
         municipality=municipality(profile, item.body), shows=MINIMAL_CONTENT if minimal else frozenset(),
+        consented=form_facts.is_consented(found, day),
     )  # fmt: skip
 
 
@@ -196,6 +211,36 @@ def attendee_of(member: Member, *, chosen: bool, day: dt.date, has_pledged: bool
     return Attendee(user=member.user or member.id, agency=member.agency, chosen=chosen, told=told, pledged=has_pledged)
 
 
+def against_plan(connection: Connection, item: Item, day: dt.date) -> Broken | None:
+    """`plan-step` where the plan is not, or no longer, in a state from which the item's occasion leads anywhere."""
+    action = _STEPS.get(item.occasion)
+    plan = plan_facts.find(connection, item.plan) if item.plan and action is not None else None
+    if plan is None or action is None:
+        return None
+    found = plan_step(plan.state, action, PlanFacts(kind=plan.kind, day=day, consented=True))
+    return found if isinstance(found, Broken) and found.code == "plan-step" else None
+
+
+def _is_chosen(member: Member, place: Place | None) -> bool:
+    return member.chosen if place is None or place.chosen is None else place.chosen
+
+
+def lost(
+    connection: Connection, profile: Profile, item: Item, member: Member, place: Place | None, day: dt.date
+) -> str:
+    """Why a member with whom an item was convened may not hear it any more, as they are now; empty where they may."""
+    if not member.attends:
+        return ABSENT
+    if item.legal_role is not LegalRole.SUPPORT_MEETING or not item.case:
+        return ""
+    signed = pledged(connection, item.body) if profile.pledge_required else frozenset()
+    present = attendee_of(
+        member, chosen=_is_chosen(member, place), day=day, has_pledged=(member.agency, same_name(member.name)) in signed
+    )
+    broken = against(facts_of(connection, profile, item, item.papers, (present,), day), profile, day, about_a_case=True)
+    return broken.code if broken is not None and broken.code in _OF_A_MEMBER else ""
+
+
 def look_at_item(
     connection: Connection,
     profile: Profile,
@@ -208,12 +253,11 @@ def look_at_item(
     papers = item.papers or usual_papers(connection, item)
     facts = facts_of(connection, profile, item, papers, (), day)
     about_a_case = bool(item.case)
-    blocked = against(facts, profile, day, about_a_case=about_a_case)
+    blocked = against(facts, profile, day, about_a_case=about_a_case) or against_plan(connection, item, day)
     signed = pledged(connection, item.body) if profile.pledge_required else frozenset()
     attending: list[Attending] = []
     for member in members:
-        place = places.get((item.id, member.id))
-        chosen = member.chosen if place is None or place.chosen is None else place.chosen
+        chosen = _is_chosen(member, places.get((item.id, member.id)))
         has_pledged = (member.agency, same_name(member.name)) in signed
         alone = msgspec.structs.replace(
             facts, present=(attendee_of(member, chosen=chosen, day=day, has_pledged=has_pledged),)
@@ -237,8 +281,19 @@ def look_at_item(
     )  # fmt: skip
 
 
-def look_at(connection: Connection, profile: Profile, sitting: Sitting) -> Outlook:
-    """The dry run: what convening the sitting now would do, and what its notices would say."""
+def look_at(
+    connection: Connection,
+    profile: Profile,
+    sitting: Sitting,
+    *,
+    own: Collection[str] | None = None,
+    sees_all: bool = False,
+) -> Outlook:
+    """The dry run: what convening the sitting now would do, and what its notices would say.
+
+    `own`: the bodies whose office the reader is of (None: of all). Of other bodies' items such a reader is told that they
+    are there, unless `sees_all`.
+    """
     day = max(sitting.held_on, clock.today())
     found = [item for item in agenda.items(connection, sitting.id) if item.state is agenda.ItemState.OPEN]
     called = agenda.members(connection, sitting.id)
@@ -246,10 +301,22 @@ def look_at(connection: Connection, profile: Profile, sitting: Sitting) -> Outlo
     places = agenda.places(connection, [item.id for item in found])
     items = tuple(look_at_item(connection, profile, item, coming, places, day) for item in found)
     missing = REFUSALS["nothing-on-agenda"] if not items or not coming else None
+    ready = missing is None and all(item.blocked is None for item in items)
+    if own is not None:
+        items = tuple(_for_office(item, is_own=item.body in own, sees_all=sees_all) for item in items)
     return Outlook(
-        meeting=sitting.id, number=sitting.number, revision=sitting.revision, held_on=sitting.held_on,
-        ready=missing is None and all(item.blocked is None for item in items), missing=missing, items=items,
-        agencies=_agencies(profile, called, items),
+        meeting=sitting.id, number=sitting.number, revision=sitting.revision, held_on=sitting.held_on, ready=ready,
+        missing=missing, items=items, agencies=_agencies(profile, called, items),
+    )  # fmt: skip
+
+
+def _for_office(item: ItemOutlook, *, is_own: bool, sees_all: bool) -> ItemOutlook:
+    """An item for somebody of the office of some bodies: of another body's, its position, body and role alone."""
+    if is_own or sees_all:
+        return msgspec.structs.replace(item, is_own=is_own)
+    return ItemOutlook(
+        id="", position=item.position, case_number="", plan_number="", body=item.body, legal_role=item.legal_role,
+        occasion=None, minimal=False, papers=(), blocked=None, members=(), is_own=False, hidden=True,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 from tsunagi_intake import agenda, known_persons, plan_facts
 from tsunagi_intake.agenda import HeardItem
 from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact, SittingFact
-from tsunagi_intake.consents import ConsentFact, later
+from tsunagi_intake.consents import ConsentFact, consented, later
 from tsunagi_intake.known_persons import Line
 from tsunagi_intake.tables import allocations, cases, consents, grounds, protections, records, referrals
 from tsunagi_shared import clock
@@ -215,6 +215,12 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
     )
 
 
+def is_consented(found: CaseForms | None, day: dt.date) -> bool | None:
+    """Whether the case's 本人 has a consent that is live on that day; None where no form of it shows anybody."""
+    facts = next((form.facts for form in found.forms if form.facts.persons), None) if found else None
+    return None if facts is None else consented(facts.consents, facts.persons[0], day)
+
+
 def facts_of(connection: Connection, profile: Profile, form: str) -> FormFacts | None:
     """What the rule needs of one form (`<kind>/<id>`) today; None when there is no such form (any more)."""
     kind, _, identity = form.partition("/")
@@ -286,11 +292,13 @@ def _record(
 ) -> StoredForm:
     identity, kind, about, agency, state, revision, only, stored_persons = row
     item = minutes.get(f"{kind}/{identity}", _NO_ITEM)
-    addressee, law = asked_of(about) if kind == "information_request" else ("", "")
+    asked = kind == "information_request"
+    addressee, law = asked_of(about) if asked else ("", "")
     facts = FormFacts(
         form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations,
         persons=() if item.minimal else people, answers=answers, withdrawn=state if state in TAKEN_BACK else "",
-        hearing=item.agencies, closed=item.closed, minimal=item.minimal, addressee=addressee, law=law, **shared,
+        hearing=item.agencies, closed=item.closed, minimal=item.minimal, addressee=addressee, law=law,
+        asked_until=dt.date.fromisoformat(about.rpartition("/")[2]) if asked else None, **shared,
     )  # fmt: skip
     return StoredForm(
         facts=facts, audience_revision=revision, support_meeting_only=bool(only), persons=stored_persons, left_out=""
@@ -298,8 +306,8 @@ def _record(
 
 
 def asked_of(about: str) -> tuple[str, str]:
-    """(agency, law) of a request for information, out of what it is about: `agency/<id>`, or `agency/<id>/<law>`."""
-    agency, _, law = about.partition("/")[2].partition("/")
+    """(agency, law) of a request for information, out of what it is about: `agency/<id>/<law or nothing>/<last day>`."""
+    _, agency, law, _ = about.split("/")
     return agency, law
 
 

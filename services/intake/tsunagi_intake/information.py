@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from sqlalchemy import Connection
 
 from tsunagi_intake import consents, form_facts, records, standing
@@ -11,6 +13,9 @@ from tsunagi_intake.rules import Action
 from tsunagi_intake.timeline import Happening
 from tsunagi_shared import audit, clock
 from tsunagi_shared.forms.information import InformationAnswer, InformationRequest
+
+# How long the addressee reads a request after its answer was due, and how far ahead that day counts
+_AFTER_DUE, _FARTHEST = dt.timedelta(days=30), dt.timedelta(days=365)
 
 
 def request(connection: Connection, write: Write, case_number: str, form: InformationRequest) -> bytes:
@@ -31,7 +36,8 @@ def _request(connection: Connection, write: Write, case_number: str, form: Infor
             facts.consents, facts.persons[0], form.agency, write.profile, today
         ) is None:  # fmt: skip
             raise standing.refusal_of(REFUSALS["information-without-basis"])
-    about = f"agency/{form.agency}/{form.law}".rstrip("/")
+    last = min(form.due_on, today + _FARTHEST) + _AFTER_DUE
+    about = f"agency/{form.agency}/{form.law}/{last.isoformat()}"
     kept = records.keep(connection, write, case, "information_request", form, about=about)
     changed = records.recompute(connection, write, case, "information_request")
     state = standing.note(

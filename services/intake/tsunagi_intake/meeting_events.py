@@ -50,13 +50,18 @@ def _agency_of(profile: Profile, body: str, part: str) -> str:
 
 
 def of_meeting(connection: Connection, row: Any, form: Meeting, profile: Profile) -> dict[str, Any] | None:
-    """Of a notice: the items as numbers, who hears which, who leaves for which. None before the sitting is convened."""
+    """Of a notice: the items as numbers, who hears which, who leaves for which. None before the sitting is convened.
+
+    Items and members that were added since then are no part of it until it is convened anew.
+    """
     found = agenda.sitting(connection, row.id)
     if found.convened_at is None or found.state is MeetingState.CANCELLED:
         return None
-    day, called = form.held_on, agenda.members(connection, row.id)
+    day, called = form.held_on, [one for one in agenda.members(connection, row.id) if one.notified]
     items = agenda.items(connection, row.id)
     places = agenda.places(connection, [item.id for item in items])
+    convened = {item for (item, _), place in places.items() if place.convened}
+    items = tuple(item for item in items if item.id in convened)
     shown = []
     for item in items:
         hears = [one.agency for one in called if (item.id, one.id) in places and not places[item.id, one.id].leaves]

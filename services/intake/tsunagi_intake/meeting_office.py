@@ -51,19 +51,34 @@ def may_run(principal: Principal, profile: Profile, bodies: Collection[str], day
     )
 
 
+def may_run_all(principal: Principal, profile: Profile, bodies: Collection[str], day: dt.date) -> bool:
+    """Whether the person runs sittings of every one of these bodies."""
+    return all(may_run(principal, profile, (body,), day) for body in bodies)
+
+
+def offices_of_all(profile: Profile, bodies: Collection[str], day: dt.date) -> tuple[str, ...]:
+    """The agencies that are the office of every one of these bodies."""
+    return tuple(
+        agency for agency in profile.agency_names if all(is_office_of(agency, profile, body, day) for body in bodies)
+    )
+
+
 def check_office(write: Write, bodies: Collection[str], day: dt.date) -> None:
-    """Refusal for whoever does not run sittings of one of these bodies."""
-    if not may_run(write.principal, write.profile, bodies, day):
+    """Refusal for whoever does not run sittings of every one of these bodies."""
+    if not may_run_all(write.principal, write.profile, bodies, day):
         raise standing.refusal_of(REFUSALS["not-body-office"])
 
 
-def open_sitting(connection: Connection, write: Write, identity: str) -> Sitting:
-    """A sitting that is to be changed, for somebody of its office. Refusal when it is over, Stale."""
+def open_sitting(connection: Connection, write: Write, identity: str, *, whole: bool = False) -> Sitting:
+    """A sitting that is to be changed, for somebody of the office of one of its bodies; `whole`: of all of them, because
+    what is done concerns every item. Refusal when it is over, Stale."""
     found = agenda.sitting(connection, identity)
     if not may_run(write.principal, write.profile, found.form.bodies, found.held_on):
         if not is_told(connection, write.principal, found):
             raise not_found()
         raise standing.refusal_of(REFUSALS["not-body-office"])
+    if whole:
+        check_office(write, found.form.bodies, found.held_on)
     check_open(found)
     if write.revision is not None and write.revision != found.revision:
         raise Stale(found.revision, "", "")
@@ -79,12 +94,12 @@ def check_open(sitting: Sitting) -> None:
 
 
 def is_told(connection: Connection, principal: Principal, sitting: Sitting) -> bool:
-    """Whether the person's agency was called to the sitting."""
+    """Whether the person's agency knows of the sitting: it was convened with somebody of it, or somebody of it was there."""
     if sitting.convened_at is None:
         return False
     called = sa.select(1).where(
-        meeting_members.c.meeting == sitting.id, meeting_members.c.agency == principal.agency, meeting_members.c.removed == 0
-    )  # fmt: skip
+        meeting_members.c.meeting == sitting.id, meeting_members.c.agency == principal.agency, agenda.TOLD
+    )
     return connection.execute(called.limit(1)).first() is not None
 
 

@@ -8,8 +8,10 @@ from tsunagi_intake import cases as heads
 from tsunagi_intake import plans, standing
 from tsunagi_intake.agenda import Item, Sitting
 from tsunagi_intake.lifecycle import CaseState
+from tsunagi_intake.meetings import refusal_for
 from tsunagi_intake.plan_facts import PlanRow
 from tsunagi_intake.records import Write
+from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_intake.standing import CaseRow
 from tsunagi_intake.tables import allocations, cases
 from tsunagi_intake.timeline import Happening
@@ -52,6 +54,8 @@ DECISIONS: dict[Occasion, frozenset[Decision]] = {
     },
 }  # fmt: skip
 _STEPS = frozenset({Occasion.ADOPT, Occasion.REPLAN, Occasion.END, Occasion.SUSPEND})
+# What may still be decided in a case that has ended: nothing that changes it, and the end of a plan that was left in force
+_AFTER_THE_END = frozenset({Decision.CONTINUED, Decision.SHARED, Decision.ENDED, Decision.SUSPENDED})
 _NOTHING_AGREED = frozenset({Decision.RETURNED, Decision.TO_COMPREHENSIVE, Decision.SHARED})
 
 
@@ -61,6 +65,7 @@ def carry_out(
     """Carry out what was decided on an item. Refusal by the rule that stands against it: the transaction is given up then."""
     if case is None:
         return
+    _check_case(connection, item, form, case)
     if item.plan and item.occasion in _STEPS:
         plans.decide(
             connection, write, item.plan, decision=form.decision, item_id=item.id, heard_under=item.legal_role,
@@ -72,6 +77,14 @@ def carry_out(
         _lead(connection, write, case, form.lead_agency)
     if form.decision is Decision.TO_COMPREHENSIVE:
         _return_case(connection, write, case)
+
+
+def _check_case(connection: Connection, item: Item, form: Minutes, case: CaseRow) -> None:
+    """Refusal for a decision that would change a case that has ended (rule `case-end`)."""
+    if not CaseState[_head(connection, case).state.upper()].ended:
+        return
+    if form.decision not in _AFTER_THE_END or form.lead_agency or form.allocations:
+        raise refusal_for(item.position, REFUSALS["case-ended"])
 
 
 def _head(connection: Connection, case: CaseRow) -> CaseRow:

@@ -48,6 +48,8 @@ def opening(connection: Connection, principal: Principal, profile: Profile, kind
         return minutes_typed.typed(connection, principal, profile, place.meeting, place.item).content
     found = _sitting(connection, principal, profile, place)
     if kind == "meeting":
+        if not meeting_office.may_run_all(principal, profile, found.form.bodies, found.held_on):
+            raise standing.refusal_of(REFUSALS["not-body-office"])
         form: dict[str, Any] = msgspec.to_builtins(found.form)
         return form
     if kind == "agenda_item":

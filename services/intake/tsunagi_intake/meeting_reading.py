@@ -1,5 +1,6 @@
-"""Sittings as their readers may see them: the office all of it, the responsible section all of it, an agency that was called
-the items it hears. Numbers only; what is said of a case stands in its minutes.
+"""Sittings as their readers may see them: the responsible section all of it, the office of a body its own body's items (of
+the others', that they are there), an agency that was called the items it hears. Numbers only; what is said of a case stands in
+its minutes.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, occasions, withholding
-from tsunagi_intake.agenda import Item, ItemState, MeetingState, Sitting
+from tsunagi_intake import agenda, minutes_typed, occasions, withholding
+from tsunagi_intake.agenda import Item, ItemState, MeetingState, Member, Place, Sitting
 from tsunagi_intake.meeting_events import round_of_year
-from tsunagi_intake.meeting_office import is_office_of, is_told, may_run
+from tsunagi_intake.meeting_office import RUNS, is_office_of, is_told, may_run, may_run_all
 from tsunagi_intake.meeting_tables import meeting_members, meetings, minutes_drafts
 from tsunagi_intake.tables import records
 from tsunagi_shared import clock
@@ -28,7 +29,8 @@ AHEAD_DAYS = 183  # for so long occasions are proposed
 
 class ItemLine(msgspec.Struct, frozen=True, kw_only=True):
     """An item. `hears`: agencies that hear it, as it was convened; `typed_at`: its minutes were begun; `may_write`: the
-    reader writes its minutes."""
+    reader writes its minutes; `may_withdraw`: takes it off the agenda; `hidden`: it is another body's, and the reader is told
+    its position, body and role alone."""
 
     id: str
     position: int
@@ -36,15 +38,17 @@ class ItemLine(msgspec.Struct, frozen=True, kw_only=True):
     plan_number: str
     body: str
     legal_role: LegalRole
-    occasion: Occasion
-    minimal_reason: MinimalReason | None
-    note: str
     state: ItemState
-    minutes: str
-    hears: tuple[str, ...]
-    revision: int
-    typed_at: dt.datetime | None
-    may_write: bool
+    occasion: Occasion | None = None
+    minimal_reason: MinimalReason | None = None
+    note: str = ""
+    minutes: str = ""
+    hears: tuple[str, ...] = ()
+    revision: int = 0
+    typed_at: dt.datetime | None = None
+    may_write: bool = False
+    may_withdraw: bool = False
+    hidden: bool = False
 
 
 class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +66,8 @@ class MemberLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeetingPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A sitting. `may_run`: the reader is of its office; `round`: 第n回 of its first body in the 年度."""
+    """A sitting. `may_run`: the reader is of the office of one of its bodies; `may_convene`: of all of them, and does what
+    concerns every item; `round`: 第n回 of its first body in the 年度."""
 
     id: str
     number: str
@@ -75,6 +80,7 @@ class MeetingPage(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: dt.datetime | None
     closed_by: str
     may_run: bool
+    may_convene: bool
     items: tuple[ItemLine, ...]
     members: tuple[MemberLine, ...]
 
@@ -110,69 +116,118 @@ class MeetingList(msgspec.Struct, frozen=True, kw_only=True):
 def page_of(connection: Connection, principal: Principal, profile: Profile, identity: str) -> MeetingPage:
     """The sitting for this reader; the common 404 for whoever may not know of it."""
     found = agenda.sitting(connection, identity)
-    runs = may_run(principal, profile, found.form.bodies, found.held_on)
-    whole = _sees_all(principal, profile, found)
-    if not whole and not is_told(connection, principal, found):
+    sight = _sight(principal, profile, found)
+    if not sight.sees_all and not sight.own and not is_told(connection, principal, found):
         raise not_found()
-    items = agenda.items(connection, identity, withdrawn=whole)
-    places = agenda.places(connection, [item.id for item in items])
+    items = [item for item in agenda.items(connection, identity, withdrawn=True) if sight.knows_of(item)]
+    ids = [item.id for item in items]
+    places = agenda.places(connection, ids)
     called = agenda.members(connection, identity)
     typed = {
         row.item: row.saved_at
-        for row in connection.execute(sa.select(minutes_drafts.c.item, minutes_drafts.c.saved_at))
-        if any(item.id == row.item for item in items)
+        for row in connection.execute(
+            sa.select(minutes_drafts.c.item, minutes_drafts.c.saved_at).where(minutes_drafts.c.item.in_(ids))
+        )
     }
     lines = []
     for item in items:
         hears = dict.fromkeys(
             one.agency for one in called if (item.id, one.id) in places and not places[item.id, one.id].leaves
         )
-        if not whole and principal.agency not in hears:
-            continue
-        writes = is_office_of(principal.agency, profile, item.body, found.held_on)
-        lines.append(
-            ItemLine(
-                id=item.id, position=item.position, case_number=item.case_number, plan_number=item.plan_number,
-                body=item.body, legal_role=item.legal_role, occasion=item.occasion, minimal_reason=item.minimal_reason,
-                note=_note(connection, principal, item) if whole else "", state=item.state, minutes=item.minutes,
-                hears=tuple(hears),
-                revision=item.revision if writes else 0,
-                typed_at=clock.moment_of(typed[item.id]) if writes and item.id in typed else None,
-                may_write=writes and principal.reads_cases and item.state is ItemState.OPEN
-                and found.state in (MeetingState.PLANNED, MeetingState.CONVENED),
-            )
+        line = _item_line(connection, profile, sight, item, tuple(hears), typed.get(item.id))
+        if line is not None:
+            lines.append(line)
+    day, bodies = found.held_on, found.form.bodies
+    return MeetingPage(
+        id=identity, number=found.number, revision=found.revision, state=found.state, form=found.form,
+        round=round_of_year(connection, bodies[0], found), convened_at=_moment(found.convened_at),
+        reply_by=found.reply_by, closed_at=_moment(found.closed_at), closed_by=found.closed_by,
+        may_run=may_run(principal, profile, bodies, day), may_convene=may_run_all(principal, profile, bodies, day),
+        items=tuple(lines), members=_member_lines(sight, called, items, places),
+    )  # fmt: skip
+
+
+class _Sight(msgspec.Struct, frozen=True):
+    """How far somebody sees into a sitting. `own`: its bodies whose office they are of."""
+
+    principal: Principal
+    sees_all: bool
+    own: frozenset[str]
+    is_open: bool
+
+    def sees(self, item: Item) -> bool:
+        """Whether they see all that is known of the item."""
+        return self.sees_all or item.body in self.own
+
+    def knows_of(self, item: Item) -> bool:
+        """Whether they are told of it at all: an item taken off the agenda concerns nobody else any more."""
+        return self.sees(item) or item.state is not ItemState.WITHDRAWN
+
+
+def _sight(principal: Principal, profile: Profile, found: Sitting) -> _Sight:
+    """The responsible section sees all of it, the office of a body that body's items."""
+    agency, reads = principal.agency, principal.reads_cases
+    own = (body for body in found.form.bodies if is_office_of(agency, profile, body, found.held_on))
+    return _Sight(
+        principal, reads and agency == profile.municipality.responsible_section, frozenset(own if reads else ()),
+        found.state in (MeetingState.PLANNED, MeetingState.CONVENED),
+    )  # fmt: skip
+
+
+def _item_line(
+    connection: Connection,
+    profile: Profile,
+    sight: _Sight,
+    item: Item,
+    hears: tuple[str, ...],
+    typed_at: int | None,
+) -> ItemLine | None:
+    """The item as far as the reader may see it; None where it is not for them to know."""
+    principal, sees = sight.principal, sight.sees(item)
+    if not sees and principal.agency not in hears:
+        if not sight.own:
+            return None
+        return ItemLine(
+            id="", position=item.position, case_number="", plan_number="", body=item.body, legal_role=item.legal_role,
+            state=item.state, hidden=True,
         )  # fmt: skip
-    members = tuple(
+    knows = sees and minutes_typed.may_know(connection, principal, profile, item)
+    writes = knows and item.body in sight.own
+    is_open = sight.is_open and item.state is ItemState.OPEN
+    return ItemLine(
+        id=item.id, position=item.position, case_number=item.case_number, plan_number=item.plan_number, body=item.body,
+        legal_role=item.legal_role, occasion=item.occasion, minimal_reason=item.minimal_reason,
+        note=_note(connection, principal, item) if knows else "", state=item.state, minutes=item.minutes, hears=hears,
+        revision=item.revision if writes else 0,
+        typed_at=clock.moment_of(typed_at) if writes and typed_at is not None else None,
+        may_write=writes and is_open,
+        may_withdraw=item.body in sight.own and is_open and not principal.roles.isdisjoint(RUNS),
+    )  # fmt: skip
+
+
+def _member_lines(
+    sight: _Sight, called: tuple[Member, ...], items: list[Item], places: dict[tuple[str, str], Place]
+) -> tuple[MemberLine, ...]:
+    """Those called: everybody for an office and the responsible section, their own people for the others."""
+    whole = sight.sees_all or bool(sight.own)
+    return tuple(
         MemberLine(
             id=one.id, agency=one.agency, user=one.user if whole else "", name=one.name, title=one.title, chosen=one.chosen,
             told_on=one.told_on, attends=one.attends,
             leaves_for=tuple(
-                item.position for item in items if (item.id, one.id) in places and places[item.id, one.id].leaves
+                item.position
+                for item in items
+                if (sight.sees(item) or not whole) and (item.id, one.id) in places and places[item.id, one.id].leaves
             ),
         )
         for one in called
-        if whole or one.agency == principal.agency
-    )  # fmt: skip
-    return MeetingPage(
-        id=identity, number=found.number, revision=found.revision, state=found.state, form=found.form,
-        round=round_of_year(connection, found.form.bodies[0], found), convened_at=_moment(found.convened_at),
-        reply_by=found.reply_by, closed_at=_moment(found.closed_at), closed_by=found.closed_by, may_run=runs,
-        items=tuple(lines), members=members,
+        if whole or one.agency == sight.principal.agency
     )  # fmt: skip
 
 
 def _note(connection: Connection, principal: Principal, item: Item) -> str:
     """What was noted on an item, without what is withheld from the reader in its case."""
     return without(item.note, withholding.of_case(connection, principal, item.case or None)) if item.note else ""
-
-
-def _sees_all(principal: Principal, profile: Profile, found: Sitting) -> bool:
-    """The office of any of its bodies, and the responsible section."""
-    if not principal.reads_cases:
-        return False
-    return principal.agency == profile.municipality.responsible_section or any(
-        is_office_of(principal.agency, profile, body, found.held_on) for body in found.form.bodies
-    )
 
 
 def _moment(microseconds: int | None) -> dt.datetime | None:
@@ -192,13 +247,13 @@ def list_of(connection: Connection, principal: Principal, profile: Profile, befo
             sa.tuple_(meetings.c.held_on, meetings.c.id) < sa.tuple_(sa.literal(day), sa.literal(identity))
         )
     if principal.agency != profile.municipality.responsible_section:
-        called = sa.select(1).where(
-            meeting_members.c.meeting == meetings.c.id, meeting_members.c.agency == principal.agency,
-            meeting_members.c.removed == 0, meetings.c.convened_at.is_not(None),
-        )  # fmt: skip
+        called = sa.select(meeting_members.c.meeting).where(meeting_members.c.agency == principal.agency, agenda.TOLD)
+        known = meetings.c.id.in_(called) & meetings.c.convened_at.is_not(None)
         own = _own_bodies(principal, profile)
-        runs = sa.or_(sa.false(), *(sa.func.instr(meetings.c.bodies, f'"{body}"') > 0 for body in own))
-        wanted = wanted.where(sa.or_(called.exists(), runs))
+        # without a body of its own an agency's few sittings are looked up, not looked for
+        wanted = wanted.where(
+            sa.or_(known, *(sa.func.instr(meetings.c.bodies, f'"{body}"') > 0 for body in own)) if own else known
+        )
     if not principal.reads_cases:
         wanted = wanted.where(sa.false())
     rows = connection.execute(wanted.limit(limit + 1)).all()

@@ -197,7 +197,8 @@ async def add_member(identity: FromPath[str], request: AnyRequest, runtime: Name
 async def change_member(
     identity: FromPath[str], member: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]
 ) -> Response[Any]:
-    """Put what is known of a member anew: 告知, 選定, whether they come."""
+    """Put what is known of a member anew: 告知, 選定, whether they come. Another agency or account is another member, with an
+    id of its own: the answer has it."""
     return await posting.take(request, runtime, _member_way(identity, member))
 
 

@@ -46,7 +46,7 @@ agenda_items = sa.Table(
     sa.Column("minimal_reason", sa.Text, nullable=False),  # empty: an ordinary item
     sa.Column("papers", sa.Text, nullable=False),  # JSON list of <kind>/<id>; empty until convened: what is usual
     sa.Column("note", sa.Text, nullable=False),  # as typed, without names
-    sa.Column("minutes", sa.Text, nullable=False),  # id of the record, once closed
+    sa.Column("minutes", sa.Text, nullable=False, index=True),  # id of the record, once closed
     sa.Column("state", sa.Text, nullable=False),  # open | recorded | withdrawn
     sa.Column("revision", sa.Integer, nullable=False),  # of the minutes as they are typed
     sqlite_with_rowid=False,
@@ -68,6 +68,7 @@ meeting_members = sa.Table(
     sa.Column("attends", sa.Integer, nullable=False),
     sa.Column("removed", sa.Integer, nullable=False),
     sa.Column("notified_at", sa.BigInteger),
+    sa.Index("meeting_members_agency", "agency", "meeting"),
     sqlite_with_rowid=False,
 )
 
@@ -106,7 +107,7 @@ community_issues = sa.Table(
     sa.Column("number", sa.Text, nullable=False, unique=True),
     sa.Column("from_body", sa.Text, nullable=False),
     sa.Column("to_body", sa.Text, nullable=False, index=True),
-    sa.Column("item", sa.Text, nullable=False),
+    sa.Column("item", sa.Text, nullable=False, index=True),  # empty once its case was erased
     sa.Column("kind", sa.Text, nullable=False),  # issue | resource
     sa.Column("text", sa.Text, nullable=False),  # as typed, without names
     sa.Column("state", sa.Text, nullable=False),  # handed | received | answered

@@ -31,7 +31,10 @@ from tsunagi_intake.meeting_office import (
     check_office,
     check_open,
     follow,
+    is_office_of,
     may_run,
+    may_run_all,
+    offices_of_all,
     on_record,
     open_sitting,
     receipt,
@@ -85,9 +88,22 @@ def _create(connection: Connection, write: Write, form: Meeting) -> Receipt:
 
 
 def _check_bodies(write: Write, form: Meeting) -> None:
+    """Refusal for whoever does not run sittings of all these bodies, and where these are not held together."""
+    if may_run(write.principal, write.profile, form.bodies, form.held_on):
+        _check_together(write.profile, form)
     check_office(write, form.bodies, form.held_on)
     if len(form.bodies) > 1 and not write.profile.joint_sittings:
         raise standing.refusal_of(REFUSALS["joint-not-used"])
+
+
+def _check_together(profile: Profile, form: Meeting) -> None:
+    """Refusal for bodies of which no one agency is the office: nobody could convene or close their sitting."""
+    if not offices_of_all(profile, form.bodies, form.held_on):
+        broken = REFUSALS["not-body-office"]
+        raise Refusal(
+            409, broken.code, broken.reason,
+            "これらの会議体のすべてを運営する機関がないため、合同では開催できません。会議体ごとに、開催を分けてください。",
+        )  # fmt: skip
 
 
 def change(connection: Connection, write: Write, identity: str, form: Meeting) -> bytes:
@@ -96,7 +112,7 @@ def change(connection: Connection, write: Write, identity: str, form: Meeting) -
 
 
 def _change(connection: Connection, write: Write, identity: str, form: Meeting) -> Receipt:
-    found = open_sitting(connection, write, identity)
+    found = open_sitting(connection, write, identity, whole=True)
     _check_bodies(write, form)
     heard = {item.body for item in agenda.items(connection, identity)}
     if not heard <= set(form.bodies):
@@ -123,7 +139,7 @@ def cancel(connection: Connection, write: Write, identity: str) -> bytes:
 
 
 def _cancel(connection: Connection, write: Write, identity: str) -> Receipt:
-    found = open_sitting(connection, write, identity)
+    found = open_sitting(connection, write, identity, whole=True)
     revision = touch(connection, found, state=MeetingState.CANCELLED.value)
     connection.execute(records_table.update().where(records_table.c.id == identity).values(state="withdrawn"))
     if found.convened_at is not None:
@@ -144,12 +160,17 @@ def _cancel(connection: Connection, write: Write, identity: str) -> Receipt:
 
 
 def look_at(connection: Connection, principal: Principal, profile: Profile, identity: str) -> Outlook:
-    """The dry run, for the sitting's office. Refusal; nothing is stored or sent."""
+    """The dry run, for the office of one of its bodies: of the others' items, that they are there. Refusal; nothing is stored
+    or sent."""
     found = agenda.sitting(connection, identity)
-    if not may_run(principal, profile, found.form.bodies, found.held_on):
+    bodies, day = found.form.bodies, found.held_on
+    if not may_run(principal, profile, bodies, day):
         raise not_found()
     check_open(found)
-    return convening.look_at(connection, profile, found)
+    own = frozenset(body for body in bodies if is_office_of(principal.agency, profile, body, day))
+    sees_all = principal.agency == profile.municipality.responsible_section
+    outlook = convening.look_at(connection, profile, found, own=own, sees_all=sees_all)
+    return msgspec.structs.replace(outlook, may_convene=may_run_all(principal, profile, bodies, day))
 
 
 def convene(connection: Connection, write: Write, identity: str) -> bytes:
@@ -158,7 +179,7 @@ def convene(connection: Connection, write: Write, identity: str) -> bytes:
     Refusal with the rule that stands against an item: nothing is stored or sent then. Stale, KeyReused.
     """
     return records.once(
-        connection, write, lambda: _carry_out(connection, write, open_sitting(connection, write, identity))
+        connection, write, lambda: _carry_out(connection, write, open_sitting(connection, write, identity, whole=True))
     )
 
 
@@ -178,8 +199,11 @@ def _carry_out(connection: Connection, write: Write, found: Sitting) -> Receipt:
                 papers=msgspec.json.encode(shown.papers).decode(), plan_seen=plan.seen if plan else ""
             )
         )  # fmt: skip
-        for one in shown.members:
-            put_in_place(connection, write.profile, found, item.id, called[one.member], hears=one.hears, why=one.why)
+        coming = {one.member: one for one in shown.members}
+        for member in called.values():  # who does not come any more keeps nothing of an earlier convening
+            one = coming.get(member.id)
+            hears, why = (one.hears, one.why) if one is not None else (False, convening.ABSENT)
+            put_in_place(connection, write.profile, found, item.id, member, hears=hears, why=why)
     connection.execute(
         meeting_members.update().where(meeting_members.c.id.in_(list(called))).values(notified_at=moment)
     )

@@ -27,7 +27,7 @@ from tsunagi_intake import (
 )
 from tsunagi_intake.agenda import Item, ItemState, MeetingState, Member, Place, Sitting
 from tsunagi_intake.meeting_office import check_open, is_told, may_run
-from tsunagi_intake.meeting_tables import agenda_items, meeting_members, minutes_drafts
+from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members, minutes_drafts
 from tsunagi_intake.meeting_tables import meetings as meetings_table
 from tsunagi_intake.meetings import refusal_for
 from tsunagi_intake.minutes_typed import checked
@@ -42,7 +42,7 @@ from tsunagi_shared.contracts.envelope import uuid7
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.minutes import Minutes, Presence, PresenceState, out_of_place
-from tsunagi_shared.problems import not_found
+from tsunagi_shared.problems import Refusal, not_found
 
 # closing ---------------------------------------------------------------------------------------------------------------
 
@@ -58,8 +58,8 @@ class _Ready(msgspec.Struct, frozen=True):
 def close(connection: Connection, write: Write, identity: str) -> bytes:
     """Close the sitting; returns the encoded Receipt, whose `number` is the sitting's.
 
-    422 with every mistake in any item (`items.<position>.<field>`), 409 with the rule that stands against an item, Stale when
-    a plan is no longer what was convened with; nothing is stored then.
+    422 with every mistake in any item (`items.<position>.<field>`), 409 with the rule that stands against an item or because
+    it was never convened, Stale when a plan is no longer what was convened with; nothing is stored then.
     """
     return records.once(connection, write, lambda: _close(connection, write, identity))
 
@@ -68,6 +68,7 @@ def _close(connection: Connection, write: Write, identity: str) -> Receipt:
     found = agenda.sitting(connection, identity)
     open_items = [item for item in agenda.items(connection, identity) if item.state is ItemState.OPEN]
     _gate(connection, write, found, open_items)
+    _check_convened(connection, open_items)
     ready = _read(connection, write, found, open_items)
     for one in ready:
         _check_present(connection, write.profile, found, one)
@@ -105,6 +106,20 @@ def _gate(connection: Connection, write: Write, found: Sitting, items: Iterable[
         raise standing.refusal_of(REFUSALS["not-held-yet"])
     if write.revision is not None and write.revision != found.revision:
         raise Stale(found.revision, "", "")
+
+
+def _check_convened(connection: Connection, items: Iterable[Item]) -> None:
+    """Refusal for an item that was put on the agenda after the notices went out: nobody was ever to hear it."""
+    heard = sa.select(item_members.c.item).where(
+        item_members.c.item.in_([item.id for item in items]), item_members.c.leaves == 0
+    )
+    convened = set(connection.execute(heard.distinct()).scalars())
+    for item in items:
+        if item.id not in convened:
+            raise Refusal(
+                409, "not-convened", f"議題{item.position}：この議題は、まだだれも招集していません。",
+                "招集し直してください。扱わないときは、議題を取り下げてください。",
+            )  # fmt: skip
 
 
 def _read(connection: Connection, write: Write, found: Sitting, items: list[Item]) -> list[_Ready]:
@@ -178,7 +193,7 @@ def _attendees(
 
 def _check_plan(connection: Connection, write: Write, item: Item) -> None:
     """Stale when the plan is no longer what the sitting was convened with."""
-    if not item.plan or not item.plan_seen:
+    if not item.plan:
         return
     plan = plan_facts.find(connection, item.plan)
     if plan is None:

@@ -76,18 +76,12 @@ async def type_minutes(
     identity: FromPath[str], item: FromPath[str], revision: TypedRevision, request: AnyRequest,
     runtime: NamedDependency[Runtime],
 ) -> Response[Any]:  # fmt: skip
-    """Keep what was typed, unchecked. As JSON the body is the form as far as it goes; the answer tells what is wrong yet."""
+    """Keep what was typed, unchecked. As JSON the body is the form as far as it goes; the answer is a receipt that tells what
+    is wrong yet, and repeats nothing of it."""
     body = await request.body()
     if request.headers.get("content-type", "").startswith(posting.URLENCODED):
         return await _type_page(request, runtime, identity, item, revision, body)
-    if len(body) > posting.FORM_LIMIT_BYTES:
-        raise too_large()
-    try:
-        content = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(
-            400, "invalid-json", "JSONとして読み取れません。", "様式の項目名と値の組で送ってください。"
-        ) from None
+    content = posting.decoded(body, dict[str, Any], "様式の項目名と値の組で送ってください。")
     return await posting.act(request, runtime, _way(identity, item, revision, content))
 
 
@@ -122,10 +116,13 @@ async def _type_page(
             check_token(principal, fields.get(TOKEN_FIELD, ""))
             if len(msgspec.json.encode(raw)) > posting.FORM_LIMIT_BYTES:
                 raise too_large()
-            return await posting.act(request, runtime, _way(identity, item, revision, raw))
+            return await _save_page(request, runtime, _way(identity, item, revision, raw))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing that was typed may be lost
             problem = problem_of(error)
-            status = problem.status
+            status, key = (
+                problem.status,
+                secrets.token_urlsafe(16),
+            )  # the next post is another one, whatever becomes of it
             if isinstance(error, Refusal):
                 await runtime.refusals.after_exception(error, request.scope)
             if isinstance(error, Stale):  # told what changed, they may save on what there is now
@@ -135,6 +132,17 @@ async def _type_page(
         runtime, principal, "minutes", Place(meeting=identity, item=item), key=key, raw=raw, errors=errors, rows=wanted,
         revision=made_on, status=status,
     )  # fmt: skip
+
+
+async def _save_page(request: AnyRequest, runtime: Runtime, way: Way) -> Response[Any]:
+    """Save what the page posted. Who went back and typed on, on what they saw before, is told as anybody else is whose page
+    is out of date: Stale."""
+    try:
+        return await posting.act(request, runtime, way)
+    except Refusal as refusal:
+        if refusal.problem.code != "idempotency-key-reused":
+            raise
+        return await posting.act(request, runtime, way, key=secrets.token_urlsafe(16))
 
 
 # information and logs --------------------------------------------------------------------------------------------------
@@ -221,7 +229,8 @@ async def calendar(runtime: NamedDependency[Runtime], token: Token = "") -> Resp
 
 @post("/calendar-token", summary="予定表の合言葉を作る", guards=[person], status_code=201)
 async def calendar_token(request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
-    """A new token for the caller; the one before no longer opens anything."""
+    """A new token for the caller; the one before no longer opens anything. It is told once: an Idempotency-Key counts for
+    nothing here, and the same request again makes another one."""
     return await _renew(request, runtime, revoke=False)
 
 

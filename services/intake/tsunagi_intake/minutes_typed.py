@@ -12,16 +12,16 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import agenda, meeting_outcomes, records, standing, withholding
+from tsunagi_intake import agenda, convening, meeting_outcomes, records, standing, withholding
 from tsunagi_intake.agenda import Item, ItemState, Sitting
-from tsunagi_intake.meeting_office import check_open, is_office_of, is_told
+from tsunagi_intake.meeting_office import case_of, check_open, is_office_of, is_told
 from tsunagi_intake.meeting_tables import agenda_items, minutes_drafts
 from tsunagi_intake.records import Write
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_intake.standing import Stale
 from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.contracts.profile import FormKind, Profile, Role
+from tsunagi_shared.contracts.profile import FormKind, LegalRole, Profile, Role
 from tsunagi_shared.forms.checks import FieldError, check
 from tsunagi_shared.forms.minutes import Minutes, PresenceState, fields_left_out, out_of_place
 from tsunagi_shared.problems import not_found
@@ -44,16 +44,44 @@ class Typed(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[FieldError, ...] = ()
 
 
+class TypedReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """That what was typed is kept, with what closing would refuse of it. It repeats nothing of what was typed: a receipt is
+    kept under its Idempotency-Key, longer than the minutes are."""
+
+    meeting: str
+    item: str
+    revision: int
+    saved_at: dt.datetime
+    errors: tuple[FieldError, ...] = ()
+
+
+def may_know(connection: Connection, principal: Principal, profile: Profile, item: Item) -> bool:
+    """Whether somebody of the body's office may know what is written on an item: its minutes as they are typed, its note.
+
+    Under 支援会議 its office may, by law; a minimal item is for the provider and the municipality; any other item of a case is
+    for whom anything of the case is open today (rules `may-see`, `gate-minimal-item`).
+    """
+    if not item.case or item.legal_role is LegalRole.SUPPORT_MEETING:
+        return True
+    if item.minimal_reason is not None:
+        allowed = convening.municipality(profile, item.body) | {profile.roles.multi_agency_provider}
+        return principal.agency in allowed
+    case = case_of(connection, item.case)
+    return case is not None and standing.view_of_case(connection, principal, case.seq)[0] is not None
+
+
 def _item_for(
     connection: Connection, principal: Principal, profile: Profile, identity: str, item_id: str
 ) -> tuple[Sitting, Item]:
-    """The item whose minutes somebody writes or reads as they are typed: of the body's office alone."""
+    """The item whose minutes somebody writes or reads as they are typed: of the body's office, where they may know of it."""
     found = agenda.sitting(connection, identity)
     item = agenda.item(connection, identity, item_id)
     if not is_office_of(principal.agency, profile, item.body, found.held_on) or principal.roles.isdisjoint(WRITES):
         if not is_told(connection, principal, found):
             raise not_found()
         raise standing.refusal_of(REFUSALS["not-body-office"])
+    if not may_know(connection, principal, profile, item):
+        raise not_found()
     return found, item
 
 
@@ -92,12 +120,14 @@ def _begun(connection: Connection, item: Item) -> dict[str, Any]:
 
 
 def keep_typed(connection: Connection, write: Write, identity: str, item_id: str, content: dict[str, Any]) -> bytes:
-    """Keep what was typed, unchecked; returns the encoded Typed. Refusal when the sitting is over, Stale when somebody else
-    wrote meanwhile, KeyReused."""
+    """Keep what was typed, unchecked; returns the encoded TypedReceipt. Refusal when the sitting is over, Stale when somebody
+    else wrote meanwhile, KeyReused."""
     return records.once(connection, write, lambda: _keep_typed(connection, write, identity, item_id, content))
 
 
-def _keep_typed(connection: Connection, write: Write, identity: str, item_id: str, content: dict[str, Any]) -> Typed:
+def _keep_typed(
+    connection: Connection, write: Write, identity: str, item_id: str, content: dict[str, Any]
+) -> TypedReceipt:
     found, item = _item_for(connection, write.principal, write.profile, identity, item_id)
     check_open(found)
     if item.state is not ItemState.OPEN:
@@ -123,9 +153,8 @@ def _keep_typed(connection: Connection, write: Write, identity: str, item_id: st
     connection.execute(agenda_items.update().where(agenda_items.c.id == item_id).values(revision=revision))
     subject = f"meeting/{identity}/items/{item_id}"
     audit.record(connection, principal, "minutes.type", subject, basis="sitting", case=item.case_number)
-    return Typed(
-        meeting=identity, item=item_id, revision=revision, saved_at=clock.moment_of(moment), saved_by=principal.name,
-        content=withholding.shown_as_typed(content, _kept(connection, principal, item)),
+    return TypedReceipt(
+        meeting=identity, item=item_id, revision=revision, saved_at=clock.moment_of(moment),
         errors=checked(write.profile, item, content)[1],
     )  # fmt: skip
 

@@ -168,8 +168,10 @@ def _approve(connection: Connection, write: Write, row: PlanRow, heard: _Heard) 
     changed = plan_effects.amended(form, heard.allocations, heard.lead_agency)
     if changed is form:
         row = plan_effects.change(connection, row, **values)
-    else:  # what the person agreed to is another plan
-        row = plan_effects.rewrite(connection, row, changed, agreed_on=None, **values)
+    else:  # what the person agreed to, and the municipality decided on, is another plan
+        row = plan_effects.rewrite(
+            connection, row, changed, agreed_on=None, municipal_on=None, amended_on=heard.held_on, **values
+        )
     return adopt_if_complete(connection, write, row)
 
 

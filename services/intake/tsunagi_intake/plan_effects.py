@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tsunagi_intake import cases, plan_facts, publishing, records, standing
@@ -28,7 +29,7 @@ from tsunagi_shared.forms.plan import Plan, PlanAllocation
 
 _NOT_DECIDED: dict[str, Any] = {
     "decided": "", "meeting_on": None, "meeting_item": "", "body": "", "heard_under": "", "agreed_on": None,
-    "municipal_on": None,
+    "municipal_on": None, "amended_on": None,
 }  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def _supersede(connection: Connection, write: Write, plan_id: str, day: dt.date)
 
 def give_parts(connection: Connection, row: PlanRow, form: Plan, since: dt.date) -> None:
     """Each row of the plan becomes a part of its agency in the case, until its last day or the plan's."""
-    connection.execute(allocations.delete().where(allocations.c.id.startswith(f"{row.id}.", autoescape=True)))
+    connection.execute(allocations.delete().where(*_parts_of(row)))
     for place, part in enumerate(form.allocations, 1):
         until = part.until or form.until
         connection.execute(
@@ -140,10 +141,14 @@ def part_id(plan_id: str, place: int) -> str:
 
 def take_parts(connection: Connection, row: PlanRow) -> None:
     """The parts that came of the plan end with it."""
-    of_plan = allocations.c.id.startswith(f"{row.id}.", autoescape=True)
     connection.execute(
-        allocations.update().where(of_plan, allocations.c.ended_at.is_(None)).values(ended_at=clock.now_us())
+        allocations.update().where(*_parts_of(row), allocations.c.ended_at.is_(None)).values(ended_at=clock.now_us())
     )
+
+
+def _parts_of(row: PlanRow) -> tuple[sa.ColumnElement[bool], ...]:
+    """The parts of its case that came of the plan."""
+    return allocations.c.case == row.case, allocations.c.id.startswith(f"{row.id}.", autoescape=True)
 
 
 def set_lead(connection: Connection, write: Write, row: PlanRow, agency: str) -> None:
@@ -168,18 +173,35 @@ def over(connection: Connection, row: PlanRow, state: PlanState, day: dt.date, c
 
 
 def to_draft(connection: Connection, row: PlanRow) -> PlanRow:
-    """差戻し: what was decided and agreed of it counts no more."""
-    return change(connection, row, state=PlanState.DRAFT.value, **_NOT_DECIDED)
+    """差戻し: what was decided and agreed of it counts no more, and its form says nothing of an agreement."""
+    form = plan_facts.form_of(connection, row.id)
+    if form is None or form.agreed_on is None:
+        return change(connection, row, state=PlanState.DRAFT.value, **_NOT_DECIDED)
+    plain = msgspec.structs.replace(form, agreed_on=None)
+    return rewrite(connection, row, plain, state=PlanState.DRAFT.value, **_NOT_DECIDED)
 
 
 def amended(form: Plan, parts: Sequence[PlanAllocation], lead_agency: str) -> Plan:
-    """The plan as a meeting changed it: with other parts, another lead, or as it was."""
+    """The plan as a meeting changed it: with other parts or another lead, which nobody agreed to yet; or as it was."""
     changed: dict[str, Any] = {}
     if parts and list(parts) != form.allocations:
         changed["allocations"] = list(parts)
     if lead_agency and lead_agency != form.lead_agency:
         changed["lead_agency"] = lead_agency
-    return msgspec.structs.replace(form, **changed) if changed else form
+    return msgspec.structs.replace(form, **changed, agreed_on=None) if changed else form
+
+
+def agreed_anew(row: PlanRow, before: Plan, form: Plan) -> Plan:
+    """What is put in the place of a draft's content (`before`), with the day on which the person agreed to just that.
+
+    To the same content: the day that was typed, or the one on record where none other was. To another: only a day that was
+    typed for it, after the day of any agreement to the content before.
+    """
+    if msgspec.structs.replace(form, agreed_on=None) == msgspec.structs.replace(before, agreed_on=None):
+        return form if form.agreed_on != before.agreed_on else msgspec.structs.replace(form, agreed_on=row.agreed_on)
+    known = [day for day in (before.agreed_on, row.agreed_on) if day is not None]
+    counts = form.agreed_on is not None and all(form.agreed_on > day for day in known)
+    return form if counts else msgspec.structs.replace(form, agreed_on=None)
 
 
 def drop_open(connection: Connection, write: Write, case: int) -> None:

@@ -48,6 +48,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     suspended_on: dt.date | None
     ended_on: dt.date | None
     end_code: str
+    amended_on: dt.date | None
     content: int
     revision: int
 
@@ -69,7 +70,9 @@ class Paper(msgspec.Struct, frozen=True):
     number: str
 
 
-_DATES = ("confirmed_on", "meeting_on", "agreed_on", "municipal_on", "effective_on", "suspended_on", "ended_on")
+_DATES = (
+    "confirmed_on", "meeting_on", "agreed_on", "municipal_on", "effective_on", "suspended_on", "ended_on", "amended_on",
+)  # fmt: skip
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> PlanRow:

@@ -10,7 +10,17 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import audience, cases, form_facts, plan_facts, plan_gates, record_reading, rules, withholding
+from tsunagi_intake import (
+    audience,
+    cases,
+    form_facts,
+    people_in_texts,
+    plan_facts,
+    plan_gates,
+    record_reading,
+    rules,
+    withholding,
+)  # fmt: skip
 from tsunagi_intake.audience import Withheld
 from tsunagi_intake.lifecycle import DecisionPurpose, PlanAction, PlanState, plan_step
 from tsunagi_intake.plan_facts import PlanRow
@@ -198,8 +208,12 @@ def _offered(principal: Principal, profile: Profile, plan: PlanRow, own: Standin
 def _parts(
     connection: Connection, principal: Principal, profile: Profile, plan: PlanRow, own: Standing, form: Plan, *, everything: bool
 ) -> tuple[PartLine, ...]:  # fmt: skip
-    """The rows that the reader may see: all of them, or those of their agency; what is withheld from it is cut out."""
-    texts = withholding.of_case(connection, principal, plan.case)
+    """The rows that the reader may see: all of them, or those of their agency. What is withheld from it is cut out of every
+    text, and so are the names of those who are hidden from it; whoever reads the whole plan reads its own rows as they stand
+    there."""
+    withheld = withholding.of_case(connection, principal, plan.case)
+    hidden = people_in_texts.hidden_from(connection, principal.agency, plan.form, plan.case)
+    texts, answered = withheld if everything else withheld + hidden, withheld + hidden
     answers = _answers(connection, plan)
     actor = rules.actor_of(principal, profile, clock.today())
     asked = msgspec.structs.replace(own, is_asked=True)
@@ -212,10 +226,11 @@ def _parts(
         answer, at, by = answers.get(place, (None, None, ""))
         found.append(
             PartLine(
-                place=place, agency=row.agency, in_charge=row.in_charge, part=without(row.part, texts),
-                frequency=row.frequency, until=row.until or form.until, answer=answer.answer.value if answer else "",
-                answered_in_charge=answer.in_charge if answer else "",
-                answer_note=without(answer.note, texts) if answer else "", answered_at=at, answered_by=by,
+                place=place, agency=row.agency, in_charge=without(row.in_charge, texts), part=without(row.part, texts),
+                frequency=without(row.frequency, texts), until=row.until or form.until,
+                answer=answer.answer.value if answer else "",
+                answered_in_charge=without(answer.in_charge, answered) if answer else "",
+                answer_note=without(answer.note, answered) if answer else "", answered_at=at, answered_by=by,
                 may_answer=mine and may,
             )
         )  # fmt: skip

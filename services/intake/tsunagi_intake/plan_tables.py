@@ -30,6 +30,7 @@ plans = sa.Table(
     sa.Column("suspended_on", sa.Text),
     sa.Column("ended_on", sa.Text),
     sa.Column("end_code", sa.Text, nullable=False),  # ended | dropped | superseded | closed, or a MinimalReason
+    sa.Column("amended_on", sa.Text),  # the day of the meeting that changed its content: nobody agreed to that earlier
     sa.Column("content", sa.Integer, nullable=False),  # the revision in which its form was last written
     sa.Column("revision", sa.Integer, nullable=False),  # of everything about it; the record has the same
     sa.Index("plans_effective", "effective_on", sqlite_where=sa.text("effective_on IS NOT NULL")),

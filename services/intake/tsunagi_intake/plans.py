@@ -107,8 +107,9 @@ def _rewrite(connection: Connection, write: Write, plan_id: str, form: Plan) -> 
     before = plan_facts.form_of(connection, row.id)
     assert before is not None
     form = withholding.put_back(connection, write.principal, row.form, row.case, before, form)
+    form = plan_effects.agreed_anew(row, before, form)
     row = plan_effects.rewrite(
-        connection, row, form, agreed_on=form.agreed_on, previous=previous.id if previous else "",
+        connection, row, form, agreed_on=form.agreed_on, municipal_on=None, previous=previous.id if previous else "",
         round=previous.round + 1 if previous else 1,
     )  # fmt: skip
     return plan_effects.done(
@@ -172,6 +173,9 @@ def _not_before(connection: Connection, row: PlanRow, day: dt.date, field: str, 
     if form is not None and day < form.made_on:
         message = f"{title}は、プランの作成日と同じか、それより後の日にしてください。"
         raise records.invalid(FieldError(field, "before-plan", message))
+    if row.amended_on is not None and day < row.amended_on:
+        message = f"{title}は、会議がプランを修正した日と同じか、それより後の日にしてください。"
+        raise records.invalid(FieldError(field, "before-change", message))
 
 
 def _keep_paper(

@@ -226,7 +226,7 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `persons`: whom its papers show; `minimal`: why it is heard as a minimal item, None: it is an ordinary one; `purpose`:
     what is to be decided; `municipality`: the agencies that are the municipality itself; `shows`: what a minimal item's
-    papers hold.
+    papers hold; `consented`: whether the subject's consent is live that day, None where there is no subject.
     """
 
     body: str
@@ -238,10 +238,13 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     minimal: MinimalReason | None = None
     municipality: frozenset[str] = frozenset()
     shows: frozenset[str] = frozenset()
+    consented: bool | None = None
 
 
 MINIMAL_CONTENT = frozenset({"case_number", "plan_number", "reason_code"})
 _MINIMAL_PURPOSES = frozenset({lifecycle.DecisionPurpose.END, lifecycle.DecisionPurpose.SUSPEND})
+# Reasons that there is no consent: none of them holds while there is one
+_WITHOUT_CONSENT = frozenset({MinimalReason.WITHDRAWN, MinimalReason.REFUSED, MinimalReason.EXPIRED})
 
 
 def consent_gate(item: ItemFacts, profile: Profile, day: dt.date) -> Broken | None:
@@ -261,9 +264,12 @@ def consent_gate(item: ItemFacts, profile: Profile, day: dt.date) -> Broken | No
 
 
 def _minimal_gate(item: ItemFacts, role: LegalRole, profile: Profile) -> Broken | None:
-    """`gate-minimal-item`: three codes, shown to the provider and the municipality, to end or suspend a plan."""
+    """`gate-minimal-item`: three codes, shown to the provider and the municipality, to end or suspend a plan without a
+    consent that is live."""
     allowed = item.municipality | {profile.roles.multi_agency_provider}
     if role is not LegalRole.LAYERED_SUPPORT_MEETING or item.purpose not in _MINIMAL_PURPOSES:
+        return REFUSALS["gate-minimal-purpose"]
+    if item.consented and item.minimal in _WITHOUT_CONSENT:
         return REFUSALS["gate-minimal-purpose"]
     if item.persons or not item.shows <= MINIMAL_CONTENT:
         return REFUSALS["gate-minimal-content"]

@@ -284,7 +284,7 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
                 agencies=self.agency_names,
                 lists={row.id: row.name for row in self.agency_lists if row.covers(today)},
                 bodies={body.id: body.name_on(today) for body in self.bodies},
-                laws={row.id: row.text for row in self.legal_basis if row.covers(today)},
+                laws={row.id: row.text for row in self.legal_basis if row.allows_provision and row.covers(today)},
                 code_lists={
                     name: {row.code: row.label for row in rows if row.covers(today)}
                     for name, rows in self.code_lists.items()

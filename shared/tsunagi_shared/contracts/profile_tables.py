@@ -294,7 +294,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LegalBasis(Dated, frozen=True, kw_only=True):
     """An article as it may be printed during a period, with where the text was taken from.
 
-    `verified_on`: the day somebody compared it with the law itself; None: nobody did yet.
+    `verified_on`: the day somebody compared it with the law itself; None: nobody did yet. `allows_provision`: an agency may be
+    told, or asked for, personal data because of it; a mere duty of secrecy or the name of a programme opens nothing.
     """
 
     id: Id
@@ -304,6 +305,7 @@ class LegalBasis(Dated, frozen=True, kw_only=True):
     source: Text
     note: str = ""
     verified_on: dt.date | None = None
+    allows_provision: bool = False
 
 
 class ConsentSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ def _plans() -> None:
         sa.Column("suspended_on", sa.Text),
         sa.Column("ended_on", sa.Text),
         sa.Column("end_code", sa.Text, nullable=False),
+        sa.Column("amended_on", sa.Text),
         sa.Column("content", sa.Integer, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
@@ -78,7 +79,7 @@ def _sittings() -> None:
         sa.Column("minimal_reason", sa.Text, nullable=False),
         sa.Column("papers", sa.Text, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
-        sa.Column("minutes", sa.Text, nullable=False),
+        sa.Column("minutes", sa.Text, nullable=False, index=True),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
@@ -102,6 +103,7 @@ def _members() -> None:
         sa.Column("notified_at", sa.BigInteger),
         sqlite_with_rowid=False,
     )
+    op.create_index("meeting_members_agency", "meeting_members", ["agency", "meeting"])
     op.create_table(
         "item_members",
         sa.Column("item", sa.Text, sa.ForeignKey("agenda_items.id"), primary_key=True),
@@ -132,7 +134,7 @@ def _minutes() -> None:
         sa.Column("number", sa.Text, nullable=False, unique=True),
         sa.Column("from_body", sa.Text, nullable=False),
         sa.Column("to_body", sa.Text, nullable=False, index=True),
-        sa.Column("item", sa.Text, nullable=False),
+        sa.Column("item", sa.Text, nullable=False, index=True),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
