@@ -8,7 +8,7 @@ import msgspec
 
 from tests.data.case_work import DESTINATION, PROVIDER, SECTION, send
 from tests.data.forms import sample
-from tests.data.intake import Intake
+from tests.data.intake import Caller, Intake
 from tests.intake.case_facts import changed
 from tests.intake.sittings import LAYERED, SUPPORT, Table, code_of, member, today
 from tsunagi_intake.meeting_tables import agenda_items, item_members, meetings
@@ -174,6 +174,9 @@ async def test_rule_sitting_office(intake: Intake) -> None:
     clerk = intake.person("madoguchi", PROVIDER, "clerk")
     assert code_of(await send(table.care, "/meetings", form)) == (409, "not-body-office")
     assert code_of(await send(clerk, "/meetings", form)) == (409, "not-body-office")
+    key = intake.runtime.accounts.add_key("見本システム", PROVIDER, ("coordinator",), ("cases:write",))
+    program = Caller(intake.client, {"X-API-Key": key})
+    assert code_of(await send(program, "/meetings", form)) == (409, "not-body-office")
     joint = {**form, "bodies": ["layered-support", "support-meeting"]}
     profile = intake.runtime.profile
     intake.runtime.profile = changed(profile, joint_sittings=False)

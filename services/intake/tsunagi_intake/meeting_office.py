@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from tsunagi_intake import (
     agenda,
     records,
+    rules,
     standing,
     timeline,
 )
@@ -45,8 +46,8 @@ def is_office_of(agency: str, profile: Profile, body_id: str, day: dt.date) -> b
 
 
 def may_run(principal: Principal, profile: Profile, bodies: Collection[str], day: dt.date) -> bool:
-    """Whether the person runs sittings of one of these bodies."""
-    return not principal.roles.isdisjoint(RUNS) and any(
+    """Whether the person runs sittings of one of these bodies. A program with a key never does: it acts as a 相談員."""
+    return bool(rules.actor_of(principal, profile, day).roles & RUNS) and any(
         is_office_of(principal.agency, profile, body, day) for body in bodies
     )
 
