@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from tsunagi_shared import jobs, outbox
 from tsunagi_shared.auth import roles
-from tsunagi_shared.forms.fields import form_schema
+from tsunagi_shared.forms.schema import form_schema
 from tsunagi_shared.inbox import dead_letters
 from tsunagi_shared.runtime import Runtime
 

@@ -29,7 +29,7 @@ TITLES = {
     8: "契約の期間",
     9: "だれが操作できるか",
 }
-_HEAD = """<!-- make rules が書きます。直すのは services/intake/tsunagi_intake の rulebook.py と meeting_rules.py です。 -->
+_HEAD = """<!-- make rules が書きます。直すのは intake の rulebook、meeting_rules、sitting_rules。 -->
 # 規則の一覧
 
 受付（intake）が守らせる規則です。断るときは、必ず符号と理由と、代わりにできることを返し、断ったことを記録します。

@@ -1,27 +1,60 @@
-"""`make bench`: prints what it measures and writes var/bench/flow.json."""
+"""`make bench`: prints what it measures and writes var/bench/flow.json.
+
+`python -m tests.bench sitting growth` measures these parts alone; what the file has of the others stays.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.bench.flow import measure_flows
 from tests.bench.growth import measure_growth
+from tests.bench.sitting import measure_sittings
 from tests.bench.submissions import measure_submissions
 from tests.bench.withdrawal import measure_withdrawals
 
 RESULT = Path("var/bench/flow.json")
+Say = Callable[[str], None]
+
+
+class Part(NamedTuple):
+    """What is measured, as people are told, and how: in a folder of its own."""
+
+    title: str
+    measure: Callable[[Path, Say], Awaitable[dict[str, Any]]]
 
 
 def say(line: str) -> None:
     """Progress, as it happens."""
     print(line, flush=True)
+
+
+async def _flows(folder: Path, say: Say) -> dict[str, Any]:
+    """Whole flows without and with PDF."""
+    found = {}
+    for name, pdf in (("pdf_off", "off"), ("pdf_on", "eager")):
+        (folder / pdf).mkdir()
+        found[name] = await measure_flows(folder / pdf, pdf, say)
+    return found
+
+
+PARTS = {
+    "submissions": Part("受付の速さ（1件ずつ確定する同じ処理と比べます）", measure_submissions),
+    "flow": Part("提出から、Wordの保管とメールの受け渡しまで", _flows),
+    "withdrawals": Part("同意の撤回から、文書が閉じるまで", measure_withdrawals),
+    "sitting": Part("議題30件・25人の会議の招集から、通知の保管とメールの受け渡しまで（2分ほど）", measure_sittings),
+    "growth": Part("件数を増やしたときの、一覧・検索・ケース画面（2分ほど）", measure_growth),
+}
 
 
 def calibration(folder: Path) -> dict[str, float]:
@@ -38,32 +71,59 @@ def calibration(folder: Path) -> dict[str, float]:
     return {"fsync_ms": round(fsync_ms, 3), "python_ms": round((time.perf_counter() - begun) * 1000, 1)}
 
 
-async def main() -> None:
-    """Submissions beside their peer, then whole flows without and with PDF."""
-    result: dict[str, Any] = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
+async def _measured(part: Part) -> dict[str, Any]:
+    """The figures of a part, with what the machine gave before and after."""
+    say(f"測っています：{part.title}")
     with tempfile.TemporaryDirectory(prefix="tsunagi-bench-") as place:
-        folder = Path(place)
-        result["calibration"] = calibration(folder)
-        say("受付の速さを、1件ずつ確定する同じ処理と比べています。")
-        for name in ("submissions", "off", "eager", "withdrawals", "growth"):
-            (folder / name).mkdir()
-        result["submissions"] = await measure_submissions(folder / "submissions", say)
-        say("提出から、Wordの保管とメールの受け渡しまでを測っています。")
-        result["flow"] = {"pdf_off": await measure_flows(folder / "off", "off", say)}
-        result["flow"]["pdf_on"] = await measure_flows(folder / "eager", "eager", say)
-        say("同意の撤回から、文書が閉じるまでを測っています。")
-        result["withdrawals"] = await measure_withdrawals(folder / "withdrawals", say)
-        say("一覧・検索・ケース画面を、件数を増やしながら測っています（2分ほどかかります）。")
-        result["growth"] = await measure_growth(folder / "growth", say)
-        result["calibration_after"] = calibration(folder)
+        folder = Path(place) / "run"
+        folder.mkdir()
+        before = calibration(Path(place))
+        found = await part.measure(folder, say)
+        return {**found, "calibration": {"before": before, "after": calibration(Path(place))}}
+
+
+async def measure_all(wanted: list[str]) -> dict[str, Any]:
+    """What was measured, added to what the file has of the parts that were not."""
+    earlier = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    result: dict[str, Any] = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
+    result |= {name: earlier[name] for name in PARTS if name in earlier}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    found = result["submissions"]
-    say(
-        f"終わりました。受付は毎秒{found['intake']['per_second']:.0f}件（p99 {found['intake']['p99_ms']}ミリ秒）、"
-        f"1件ずつ確定する処理の{found['ratio']}倍です。結果は {RESULT} にあります。"
+    for name in wanted:
+        result[name] = await _measured(PARTS[name])
+        RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")  # kept, should the next part fail
+    return result
+
+
+def _wanted(arguments: list[str]) -> list[str]:
+    """The parts that were named, in the order of the table; all where none was. Ends the process for a name there is not."""
+    listed = "\n".join(f"  {name:<12} {part.title}" for name, part in PARTS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=f"速さを測り、{RESULT} に書きます。測らなかった部分の結果は、前のまま残ります。",
+        epilog=f"測る部分：\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("parts", nargs="*", metavar="部分", help="測る部分の名前（なければ、すべて）")
+    named = set(parser.parse_args(arguments).parts)
+    unknown = sorted(named - set(PARTS))
+    if unknown:
+        parser.error(f"{'、'.join(unknown)} という部分はありません。あるのは {'、'.join(PARTS)} です。")
+    return [name for name in PARTS if not named or name in named]
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, and say where the figures are."""
+    wanted = _wanted(arguments)
+    result = asyncio.run(measure_all(wanted))
+    ending = f"結果は {RESULT} にあります。"
+    if "submissions" in wanted:
+        found = result["submissions"]
+        ending = (
+            f"受付は毎秒{found['intake']['per_second']:.0f}件（p99 {found['intake']['p99_ms']}ミリ秒）、"
+            f"1件ずつ確定する処理の{found['ratio']}倍です。{ending}"
+        )
+    say(f"終わりました。{ending}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main(sys.argv[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,12 @@ import httpx
 
 from deploy.local.stack import Stack
 from tests.bench.load import loads_of
+from tests.bench.observing import rows_of, until
 from tests.data.referrals import referral
 
 WARM_UP = 5
 FLOWS = 60
 FLOWS_WITH_PDF = 10
-WAIT_SECONDS = 60.0
 
 
 async def measure_flows(folder: Path, pdf: str, say: Callable[[str], None]) -> dict[str, Any]:
@@ -39,9 +38,9 @@ async def measure_flows(folder: Path, pdf: str, say: Callable[[str], None]) -> d
             before = len(stack.mail.mails())
             moment = time.time_ns()
             case = await _submit(stack, key)
-            await _until(lambda before=before: len(stack.mail.mails()) >= before + expected)  # type: ignore[misc]
+            await until(lambda before=before: len(stack.mail.mails()) >= before + expected, "a flow")  # type: ignore[misc]
             if pdf != "off":
-                await _until(lambda case=case: not _without_pdf(stack, case))  # type: ignore[misc]
+                await until(lambda case=case: not _without_pdf(stack, case), "a flow")  # type: ignore[misc]
             await asyncio.sleep(0.05)
             if count >= WARM_UP:
                 begun[case] = moment
@@ -66,25 +65,9 @@ async def _mails_of_one(stack: Stack, key: str) -> int:
     return len(stack.mail.mails())
 
 
-async def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not reached():
-        if time.monotonic() > deadline:
-            raise TimeoutError("a flow did not end")
-        await asyncio.sleep(0.02)
-
-
-def _rows(stack: Stack, service: str, sql: str, *values: str) -> list[tuple[Any, ...]]:
-    database = sqlite3.connect(f"file:{stack.folder_of(service) / service}.db?mode=ro", uri=True)
-    try:
-        return database.execute(sql, values).fetchall()
-    finally:
-        database.close()
-
-
 def _without_pdf(stack: Stack, case: str) -> bool:
     sql = "SELECT count(*) FROM documents WHERE case_number = ? AND pdf_state != 'stored'"
-    return _rows(stack, "intake", sql, case)[0][0] > 0 or not _rows(
+    return rows_of(stack, "intake", sql, case)[0][0] > 0 or not rows_of(
         stack, "intake", "SELECT 1 FROM documents WHERE case_number = ?", case
     )
 
@@ -92,7 +75,7 @@ def _without_pdf(stack: Stack, case: str) -> bool:
 def _times(stack: Stack, begun: dict[str, int], pdf: str) -> dict[str, dict[str, float]]:
     words: dict[str, float] = {}
     sql = "SELECT d.case_number, max(v.made_at) FROM documents d JOIN versions v ON v.document_id = d.id GROUP BY d.case_number"
-    for case, made_at in _rows(stack, "documents", sql):
+    for case, made_at in rows_of(stack, "documents", sql):
         words[case] = made_at * 1000
     mails: dict[str, float] = {}
     for path in stack.mail.mails():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from tsunagi_shared.contracts.profile import (
     BodyConsent,
     FormKind,
     LegalRole,
+    NumberKind,
     Operation,
     Profile,
     Role,
@@ -171,6 +173,7 @@ def test_numbers_are_written_by_the_pattern_and_year(small: Profile, fussa: Prof
     assert fussa.number("referral", 2026, 12) == "R2026-00012"
     assert fussa.number("referral", 2027, 12) == "R2027-00012"
     assert fussa.number("case", 2026, 123456) == "C2026-123456"
+    assert (fussa.number("plan", 2026, 1), fussa.number("meeting", 2026, 1)) == ("P2026-00001", "M2026-00001")
     assert small.number("referral", 2026, 1) == "R08-00001"
     assert small.number("referral", 2019, 1) == "R01-00001"
     assert small.number("referral", 2018, 1) == "H30-00001"
@@ -184,7 +187,7 @@ def test_numbers_are_written_by_the_pattern_and_year(small: Profile, fussa: Prof
 @settings(deadline=None, max_examples=50)
 def test_no_two_receipts_share_a_number(small: Profile, receipts: list[tuple[int, int]]) -> None:
     """Different years or counts never read the same, however long the count grows."""
-    for kind in ("referral", "case"):
+    for kind in get_args(NumberKind):
         assert len({small.number(kind, year, count) for year, count in receipts}) == len(receipts)
 
 

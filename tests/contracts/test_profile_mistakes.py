@@ -192,6 +192,35 @@ def test_a_pattern_that_cannot_number_is_refused(tmp_path: Path, pattern: str, s
 
 
 @pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ('plan = "K{fiscal_year}-{number}"', "numbering.plan"),
+        ('plan = "X{fiscal_year}-{number}"\nmeeting = "X{fiscal_year}-{number}"', "numbering.meeting"),
+    ],
+)
+def test_numbers_that_look_alike_are_refused(tmp_path: Path, written: str, path: str) -> None:
+    """A number tells what it is of: no two kinds are written the same."""
+    text = changed(('case = "K{fiscal_year}-{number}"', f'case = "K{{fiscal_year}}-{{number}}"\n{written}'))
+    ((_, found, message),) = problems_of(tmp_path, text)
+    assert found == path
+    assert "同じ形" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ('agency = "nobody"', "projects.0.agency"),
+        ('law_item = "7"', "projects.0.law_item"),
+        ("places = 0", "projects.0.places"),
+    ],
+)
+def test_a_project_names_what_there_is(tmp_path: Path, written: str, path: str) -> None:
+    """A project's agency, 号 and number of places are checked like the rest."""
+    text = changed(("[numbering]", f'[[projects]]\nname = "見本の事業"\n{written}\n\n[numbering]'))
+    assert [found for _, found, _ in problems_of(tmp_path, text)] == [path]
+
+
+@pytest.mark.parametrize(
     ("content", "line", "said"),
     [
         (b'a = 1\nb = "\nc = 2\n', 2, "TOMLの書き方"),

@@ -153,7 +153,7 @@ def test_mistakes_in_contacts_are_told(standard: Profile, tmp_path: Path, text: 
     assert words in problem.message
 
 
-@pytest.mark.parametrize("city", ["fussa", "standard"])
+@pytest.mark.parametrize("city", ["fussa", "kurume", "standard"])
 def test_sample_staff_fit_their_profile(city: str) -> None:
     """Each sample post names an agency, roles and a contractor that the profile knows; an auditor is among them."""
     profile = load_profile(PROFILES / city)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,9 +13,12 @@ from tests.data.referrals import referral
 from tsunagi_shared.contracts import events
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.contracts.envelope import Envelope, encode, source_of, uuid7
+from tsunagi_shared.contracts.profile_codes import LegalRole
 from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.forms.checks import Codes, check
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.meeting import Occasion
+from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.forms.referral import Referral
 
 MUNICIPALITY = "132187"
@@ -32,16 +36,18 @@ def _form() -> Referral:
     return form
 
 
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
 def _sample(kind: str) -> Any:
     """The valid sample of that kind of form, checked against whatever it names."""
     raw = sample(kind)
-    named = {
-        text
-        for value in raw.values()
-        for text in (value if isinstance(value, list) else [value])
-        if isinstance(text, str)
-    }
-    names = dict.fromkeys(named, "見本の名前")
+    names = dict.fromkeys(_texts(raw), "見本の名前")
     checked = check(FORMS[kind].struct, raw, Codes(dt.date(2026, 11, 23), names, names, names, names))
     assert checked.form is not None, checked.errors
     return checked.form
@@ -88,6 +94,12 @@ def _recorded(kind: str, number: int) -> dict[str, Any]:
     }
 
 
+_PLAN: dict[str, Any] = {
+    "plan_number": "P2026-00002",
+    "round": 2,
+    "previous_number": "P2026-00001",
+}
+_BELONGS_TO_NO_CASE: dict[str, Any] = {"case_number": "", "persons": (), "person_names": {}}
 _DOCUMENT: dict[str, Any] = {"document_id": DOCUMENT, "version": 1, "case_number": CASE}
 _DELIVERY: dict[str, Any] = {**_DOCUMENT, "delivery_id": DELIVERY, "agency": "sample-care"}
 _WORD = events.StoredFile("docx", "0" * 64, 20_000)
@@ -137,6 +149,77 @@ SAMPLES: dict[str, msgspec.Struct] = {
     ),
     events.ASSESSMENT_SUBMITTED: events.AssessmentSubmitted(**_recorded("assessment", 14)),
     events.EVALUATION_SUBMITTED: events.EvaluationSubmitted(**_recorded("evaluation", 15)),
+    events.PLAN_PROPOSED: events.PlanProposed(**_recorded("plan", 16), **_PLAN, state="proposed", state_name="付議"),
+    events.PLAN_DECIDED: events.PlanDecided(
+        **_recorded("plan", 17),
+        **_PLAN,
+        state="adopted",
+        state_name="策定",
+        decided=events.PlanDates(
+            meeting_on=dt.date(2026, 5, 13),
+            body_name="重層的支援会議",
+            legal_role_name="重層的支援会議",
+            agreed_on=dt.date(2026, 5, 8),
+            municipal_on=dt.date(2026, 5, 15),
+        ),
+    ),
+    events.MEETING_CONVENED: events.MeetingConvened(
+        **{**_recorded("meeting", 18), **_BELONGS_TO_NO_CASE},
+        bodies=("重層的支援会議", "支援会議"),
+        convener_name="福祉総合相談窓口",
+        organizer_name="福祉総合相談窓口",
+        items=(
+            events.ConvenedItem(
+                position=1,
+                case_number=CASE,
+                plan_number="P2026-00002",
+                body_name="重層的支援会議",
+                legal_role_name="重層的支援会議",
+                occasion=Occasion.REPLAN,
+                attends=("welfare-desk",),
+            ),
+            events.ConvenedItem(
+                position=2,
+                body_name="支援会議",
+                legal_role_name="支援会議",
+                occasion=Occasion.RESOURCE,
+                attends=("welfare-desk", "sample-care"),
+                law_text="見本法第1条（守秘義務）",
+            ),
+        ),
+        members=(
+            events.ConvenedMember(
+                agency="sample-care",
+                agency_name="見本介護サービス事業所",
+                name="見本　介子",
+                title="相談員",
+                leaves_for=(1,),
+            ),
+        ),
+        reply_by=dt.date(2026, 5, 8),
+    ),
+    events.MEETING_RECORDED: events.MeetingRecorded(
+        **_recorded("minutes", 19),
+        meeting=_sample("meeting"),
+        meeting_number="M2026-00001",
+        body_name="重層的支援会議",
+        legal_role=LegalRole.LAYERED_SUPPORT_MEETING,
+        legal_role_name="重層的支援会議",
+        position=1,
+        occasion=Occasion.REPLAN,
+        plan_number="P2026-00002",
+        plan_kind=PlanKind.MULTI_AGENCY,
+        convener_name="福祉総合相談窓口",
+        round_of_year=2,
+        hands_over_to_name="福祉連携会議",
+        closed_at=AT,
+    ),
+    events.INFORMATION_REQUESTED: events.InformationRequested(
+        **_recorded("information_request", 20), law_text="見本法第2条（情報の提供）", meeting_on=dt.date(2026, 5, 13)
+    ),
+    events.CONTACT_LOG_ISSUED: events.ContactLogIssued(
+        **_recorded("contact_log", 21), entries=(events.LoggedContact(form=_sample("contact"), at=AT, by=_STAFF),)
+    ),
     events.AUDIENCE_CHANGED: events.AudienceChanged(
         form=FORM,
         case_number=CASE,

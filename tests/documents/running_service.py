@@ -107,7 +107,7 @@ class RunningService:
             msgspec.json.decode(envelope.decode(payload).data, type=EVENTS[event_type].data) for payload in payloads
         ]
 
-    async def stored(self, data: ReferralSubmitted) -> dict[tuple[str, str], str]:
+    async def stored(self, data: msgspec.Struct) -> dict[tuple[str, str], str]:
         """Hand the event over and wait for its Word files; the ids of the documents by kind and view."""
         await self.receive(data)
         await until(self.all_made)

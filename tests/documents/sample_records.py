@@ -149,7 +149,8 @@ LONG_EVALUATION = msgspec.structs.replace(
 )
 
 
-def _recorded(**changes: Any) -> dict[str, Any]:
+def recorded(**changes: Any) -> dict[str, Any]:
+    """What every form other than the referral carries."""
     return {
         "form_id": "0193576a-0000-7000-8000-000000000077",
         "revision": 1,
@@ -174,17 +175,17 @@ def _recorded(**changes: Any) -> dict[str, Any]:
 
 def assessed(form: Assessment = ASSESSMENT, **changes: Any) -> AssessmentSubmitted:
     """The event of an assessment."""
-    return AssessmentSubmitted(**_recorded(form=form, **changes))
+    return AssessmentSubmitted(**recorded(form=form, **changes))
 
 
 def answered(form: Reply = REPLY, **changes: Any) -> ReferralAnswered:
     """The event of a reply."""
-    return ReferralAnswered(**_recorded(form=form, referral_id=CASE, referral_number="R8-00012", **changes))
+    return ReferralAnswered(**recorded(form=form, referral_id=CASE, referral_number="R8-00012", **changes))
 
 
 def consented(form: ConsentForm = CONSENT, **changes: Any) -> ConsentGiven:
     """The event of a consent."""
-    return ConsentGiven(**_recorded(form=form, **{"shared_with": tuple(form.agencies), **changes}))
+    return ConsentGiven(**recorded(form=form, **{"shared_with": tuple(form.agencies), **changes}))
 
 
 def long_consent() -> ConsentGiven:
@@ -200,9 +201,9 @@ def long_consent() -> ConsentGiven:
 def pledged(form: Pledge = PLEDGE, **changes: Any) -> PledgeGiven:
     """The event of a pledge."""
     values = {"case_number": "", "persons": (), "person_names": {}, "body_name": "福生市支援会議", "law_text": LAW}
-    return PledgeGiven(**_recorded(form=form, **{**values, **changes}))
+    return PledgeGiven(**recorded(form=form, **{**values, **changes}))
 
 
 def evaluated(form: Evaluation = EVALUATION, **changes: Any) -> EvaluationSubmitted:
     """The event of an evaluation."""
-    return EvaluationSubmitted(**_recorded(form=form, **changes))
+    return EvaluationSubmitted(**recorded(form=form, **changes))

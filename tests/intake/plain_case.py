@@ -31,7 +31,6 @@ from tsunagi_intake.lifecycle import (
     OtherPlan,
     PlanAction,
     PlanFacts,
-    PlanKind,
     PlanState,
     new_plan,
     plan_step,
@@ -42,6 +41,7 @@ from tsunagi_shared.contracts.audience import AudienceEntry, BasisKind, View
 from tsunagi_shared.contracts.profile import LegalRole, Profile, Role
 from tsunagi_shared.forms.assessment import Screening
 from tsunagi_shared.forms.case_actions import ClosureReason
+from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.forms.referral import ConsentStatus
 
 AGENCIES = (WRITER, PROVIDER, SECTION, CARE, NURSERY, CLINIC, CONTRACTED)

@@ -217,7 +217,7 @@ async def test_programs_keep_drafts_as_json(intake: Intake) -> None:
     assert (await window.get(f"/drafts/{answer.json()['id']}")).json()["content"] == sample("contact")
 
 
-@pytest.mark.parametrize("query", ["kind=plan", "kind=referral&case=見本", "kind=", ""])
+@pytest.mark.parametrize("query", ["kind=letter", "kind=referral&case=見本", "kind=", ""])
 async def test_what_is_no_form_is_refused(mado: Caller, query: str) -> None:
     """No such form, or a place that is no number: nothing is kept."""
     answer: httpx.Response = await mado.post(f"/drafts?{query}", TYPED)

@@ -18,7 +18,6 @@ from tsunagi_intake.lifecycle import (
     OtherPlan,
     PlanAction,
     PlanFacts,
-    PlanKind,
     PlanState,
     case_state,
     case_step,
@@ -31,6 +30,7 @@ from tsunagi_shared.contracts.profile import LegalRole
 from tsunagi_shared.forms.answers import ReplyDecision
 from tsunagi_shared.forms.assessment import Screening
 from tsunagi_shared.forms.case_actions import ClosureReason
+from tsunagi_shared.forms.plan import PlanKind
 
 ADOPTED, DRAFT, ENDED = PlanState.ADOPTED, PlanState.DRAFT, PlanState.ENDED
 SUSPENDED, DROPPED, PROPOSED = PlanState.SUSPENDED, PlanState.DROPPED, PlanState.PROPOSED

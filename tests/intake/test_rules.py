@@ -42,6 +42,8 @@ POSITIONS = {
     "provider": Standing(view=View.FULL, basis=BasisKind.PROVIDER, is_provider=True),
     "section": Standing(view=View.FULL, basis=BasisKind.RESPONSIBLE_SECTION, is_section=True),
     "allocated": Standing(view=View.SUMMARY, basis=BasisKind.CONSENT, is_allocated=True),
+    "planner": Standing(view=View.SUMMARY, basis=BasisKind.CONSENT, is_allocated=True, draws_up=True),
+    "asked": Standing(view=View.OWN_ALLOCATION, basis=BasisKind.CONSENT, is_asked=True),
     "destination": Standing(view=View.SUMMARY, basis=BasisKind.CONSENT),
     "member": Standing(view=View.FULL, basis=BasisKind.SITTING),
     "told-by-law": Standing(view=View.FULL, basis=BasisKind.LEGAL_DUTY),
@@ -58,17 +60,22 @@ OFFICE = {"provider", "section"}
 # action → (positions, roles) that may; whoever is not here may not.
 MAY: dict[Action, list[tuple[set[str], set[str]]]] = {
     Action.READ: [(SEEING, STAFF | {"auditor"})],
-    Action.REPLY: [({"provider", "allocated", "destination", "member"}, STAFF)],
+    Action.REPLY: [({"provider", "allocated", "planner", "asked", "destination", "member"}, STAFF)],
     Action.WITHDRAW_REFERRAL: [({"writer"}, STAFF)],
     Action.RECALL_REFERRAL: [({"writer"}, STAFF), (OFFICE, STEERS)],
     Action.CORRECT: [({"writer"}, STAFF)],
     Action.GIVE_CONSENT: [(FULLY, STAFF)],
     Action.WITHDRAW_CONSENT: [(FULLY, STAFF)],
     Action.EXTEND_CONSENT: [(FULLY, STAFF)],
-    Action.ASSESS: [({"provider", "allocated"}, STAFF)],
+    Action.ASSESS: [({"provider", "allocated", "planner"}, STAFF)],
     Action.LOG_CONTACT: [(SEEING, STAFF)],
-    Action.EVALUATE: [({"provider", "allocated"}, STAFF)],
+    Action.EVALUATE: [({"provider", "allocated", "planner"}, STAFF)],
     Action.PLEDGE: [(EVERYBODY, STAFF)],
+    Action.PROPOSE_PLAN: [({"provider", "planner"}, STAFF)],
+    Action.AGREE_PLAN: [({"provider", "planner"}, STAFF)],
+    Action.DECIDE_PLAN: [({"section"}, {"responsible_section"})],
+    Action.STEP_PLAN: [(OFFICE, STEERS)],
+    Action.ANSWER_SUPPORT: [({"asked"}, STAFF)],
     Action.PROTECT: [(FULLY, STAFF)],
     Action.LIFT_PROTECTION: [(OFFICE, STEERS)],
     Action.ALLOCATE: [(OFFICE, STEERS)],
@@ -78,6 +85,10 @@ MAY: dict[Action, list[tuple[set[str], set[str]]]] = {
     Action.RECORD_GROUND: [(OFFICE, STEERS | {"chair"})],
     Action.END_GROUND: [(OFFICE, STEERS | {"chair"})],
     Action.REVIEW_GROUND: [({"section"}, {"responsible_section"})],
+    Action.PUT_ON_AGENDA: [(SEEING, STEERS | {"chair"})],
+    Action.REQUEST_INFORMATION: [(OFFICE, STEERS | {"chair"})],
+    Action.ANSWER_INFORMATION: [(SEEING, STAFF)],
+    Action.ISSUE_CONTACT_LOG: [({"provider", "section", "allocated", "planner"}, STAFF)],
     Action.PROPOSE_DISPOSAL: [({"section"}, {"responsible_section"})],
     Action.PROPOSE_DISPOSAL: [({"section"}, {"responsible_section"})],
     Action.APPROVE_DISPOSAL: [({"section"}, {"responsible_section"})],
@@ -164,6 +175,10 @@ def test_rule_may_part() -> None:
         Action.CLOSE_CASE: "not-provider-or-section",
         Action.JOIN_CASES: "not-provider-or-section",
         Action.RECORD_GROUND: "not-provider-or-section",
+        Action.STEP_PLAN: "not-provider-or-section",
+        Action.DECIDE_PLAN: "not-section",
+        Action.REQUEST_INFORMATION: "not-provider-or-section",
+        Action.ISSUE_CONTACT_LOG: "not-allocated",
         Action.END_GROUND: "not-provider-or-section",
         Action.REVIEW_GROUND: "not-section",
         Action.PROPOSE_DISPOSAL: "not-section",
@@ -173,6 +188,17 @@ def test_rule_may_part() -> None:
         Action.DISCLOSE: "not-section",
     }
     assert {action: code(action, every, standing("member")) for action in expected} == expected
+
+
+def test_rule_may_plan() -> None:
+    """A plan is the provider's, or that of the agency which carries out its kind; a 支援依頼 is answered by whom it asks."""
+    every = actor(*STAFF)
+    for action in (Action.PROPOSE_PLAN, Action.AGREE_PLAN):
+        assert code(action, every, standing("allocated")) == "not-plan-owner"
+        assert code(action, every, standing("section")) == "not-plan-owner"
+        assert code(action, every, standing("planner")) == ""
+    assert code(Action.ANSWER_SUPPORT, every, standing("provider")) == "not-asked-to-support"
+    assert code(Action.ANSWER_SUPPORT, every, standing("asked")) == ""
 
 
 def test_rule_may_reply() -> None:
@@ -364,6 +390,9 @@ def test_rule_gate_minimal_item(reason: MinimalReason) -> None:
     assert gate(change(minimal, present=(*minimal.present, attendee(CARE)))) == "gate-minimal-present"
     assert gate(change(minimal, municipality=frozenset())) == "gate-minimal-present"
     assert gate(change(minimal, minimal=None)) == "gate-consent-missing"
+    there_is_none = reason in (MinimalReason.WITHDRAWN, MinimalReason.REFUSED, MinimalReason.EXPIRED)
+    assert gate(change(minimal, consented=False)) == ""
+    assert gate(change(minimal, consented=True)) == ("gate-minimal-purpose" if there_is_none else "")
     assert rules.consent_gate(minimal, entrusted(), TODAY) is not None  # its provider is another
 
 

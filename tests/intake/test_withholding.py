@@ -7,11 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.data.case_work import Desk, going_on, send
+from tests.data.case_work import PROVIDER, Desk, going_on, send
 from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
+from tests.data.plan_work import Work
 from tests.data.referrals import referral
+from tests.intake.sittings import SUPPORT, Table, said, today
 from tsunagi_intake import tables
+from tsunagi_intake.meeting_tables import community_issues
+from tsunagi_shared import clock
 
 REFERRED = "０４２－０００－０００１ 又は 042 000 0001。住所は見本町０－０－０、又は見本町〇番地の〇。"
 TYPED = f"{REFERRED}新しい電話は080-0000-0002。"
@@ -138,3 +142,64 @@ async def test_a_member_of_the_household_protects_the_home(intake: Intake) -> No
     assert (stored["consultation"], stored["reason"]) == (REFERRED, "訂正")
     assert (stored["person"]["address"], stored["person"]["phone"]) == ("見本県見本市見本町0-0-0", "042-000-0001")
     assert [member["note"] for member in stored["household"]] == ["持病あり", "仕事をしていない"]
+
+
+async def test_a_plan_shows_no_spelling(desk: Desk) -> None:
+    """What a plan, its parts, its papers and the answers to it say is cut for who is not cleared, whole for who is."""
+    work = Work(desk)
+    part = {"agency": "hardship-support", "part": TYPED}
+    plan_id = await work.adopted(issues=TYPED, allocations=[part])
+    note = {"agreed_on": clock.today().isoformat(), "note": TYPED}
+    other = await work.draft("participation", needs="日中の居場所")
+    assert (await work.post(desk.coordinator, other, "agreement", note)).status_code == 201
+    for caller, is_cleared in ((desk.section, False), (desk.coordinator, True)):
+        page = (await caller.get(f"/plans/{plan_id}")).json()
+        (paper,) = (await caller.get(f"/plans/{other}")).json()["papers"]
+        typed = [
+            page["form"]["issues"],
+            page["form"]["allocations"][0]["part"],
+            page["parts"][0]["part"],
+            paper["note"],
+        ]
+        assert [text == TYPED for text in typed] == [is_cleared] * 4
+        assert [is_cut(text) for text in typed] == [not is_cleared] * 4
+        shown = (await caller.get(f"/plans/{plan_id}", page=True)).text
+        assert ("０００１" in shown) is is_cleared
+
+
+async def test_minutes_show_no_spelling_while_they_are_typed_and_after(intake: Intake) -> None:
+    """Who writes them and is not cleared reads them cut, and leaves whole what they were not shown; so are the closed ones."""
+    table = await Table(intake).open(consultation=REFERRED)
+    await protect(table.desk, (await people(table.desk))[0])
+    meeting = await table.sitting("support-meeting")
+    item = await table.item(meeting, heard=SUPPORT, note=TYPED)
+    await table.call(meeting, (PROVIDER, "chosei"), chosen=True, told_on=today())
+    handed: dict[str, Any] = {
+        "community_issue": TYPED,
+        "hands_over_to": "layered-support",
+        "no_consent_reason": "会えていない。",
+    }
+    form = said([(PROVIDER, "chosei")], discussion=TYPED, decision="shared", **handed)
+    assert (await table.write(meeting, item, form)).status_code == 200
+    address = f"/meetings/{meeting}/items/{item}/minutes"
+    assert (await table.coordinator.get(address)).json()["content"]["discussion"] == TYPED
+    shown = (await table.section.get(address)).json()["content"]
+    assert is_cut(shown["discussion"])
+    assert is_cut((await table.page(meeting, table.section))["items"][0]["note"])
+    assert (await table.page(meeting))["items"][0]["note"] == TYPED
+    page = (await table.section.get(address, page=True)).text
+    assert not any(spelling in page for spelling in SPELLINGS)
+    changed = {**shown, "decision_note": "来月に確かめる。"}
+    answer = await table.write(meeting, item, changed, 1, table.section)
+    assert answer.status_code == 200, answer.text
+    assert is_cut((await table.section.get(address)).json()["content"]["discussion"])
+    assert (await table.convene(meeting)).status_code == 201
+    closed = await table.close(meeting)
+    assert closed.status_code == 201, closed.text
+    (row,) = [row for row in await intake.rows(tables.records) if row["kind"] == "minutes"]
+    stored = msgspec.json.decode(row["form"])
+    assert (stored["discussion"], stored["decision_note"]) == (TYPED, "来月に確かめる。")
+    read = (await table.section.get(f"/records/minutes/{row['id']}")).json()["form"]
+    assert is_cut(read["discussion"])
+    (issue,) = await intake.rows(community_issues)
+    assert is_cut(issue["text"]), "what leaves the case leads nobody to its people, whoever reads it"

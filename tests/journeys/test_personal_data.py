@@ -22,6 +22,7 @@ from deploy.local.servers import REPOSITORY
 from deploy.local.stack import Stack, add_sample_users
 from tests.data.case_work import consent_of
 from tests.data.forms import sample
+from tests.data.plan_work import plan
 from tests.faults.line import at_rest, events_of, rows
 from tests.journeys.line import Visitor
 from tests.journeys.search import SQLITE, SamplePerson, Search, contents_of, files_under, head_of, pdf_text, word_text
@@ -287,8 +288,42 @@ async def _work(trail: Trail, person: SamplePerson, people: dict[str, Visitor]) 
         assert not trail.search.holds(answer.content) or answer.headers["cache-control"] == "no-store", path
     for lift in ([], ["--lift"]):
         _command(stack, "documents", "block", "case", case, *lift, "--reason", word)
+    _meet(stack, word, people, case)
     _send_back_disposal(stack, word)
     await at_rest(stack, PATIENCE_SECONDS * 3)
+
+
+def _meet(stack: Stack, word: str, people: dict[str, Visitor], case: str) -> None:
+    """A plan, a request for information, a sitting with what it hands on, and one whose minutes are typed and not closed."""
+    today = clock.today().isoformat()
+    tsunagu, kacho = people["tsunagu"], people["kacho"]
+
+    def sent(path: str, form: Any, visitor: Visitor = tsunagu, key: str = "") -> Any:
+        origin = stack.url_of("intake")
+        headers = {"Origin": origin} | ({"Idempotency-Key": key} if key else {})
+        answer = visitor.client.post(f"{origin}{path}", json=form, headers=headers)
+        assert answer.status_code in (200, 201), (path, answer.text)
+        return answer.json()
+
+    sent(f"/cases/{case}/plans", plan(issues=word))
+    sent(f"/cases/{case}/information-requests", sample("information_request", wanted=word))
+    for closes in (True, False):
+        meeting = f"/meetings/{sent('/meetings', sample('meeting', bodies=['support-meeting'], held_on=today))['id']}"
+        heard = {"body": "support-meeting", "legal_role": "support_meeting", "occasion": "sharing", "case_number": case}
+        item = sent(f"{meeting}/items", {**heard, "note": word})["id"]
+        who = {"agency": "welfare-desk", "title": "係長", "name": "見本　つなぐ"}
+        sent(f"{meeting}/members", {**who, "chosen": True, "told_on": today, "attends": True})
+        said = {
+            "presences": [{**who, "state": "present"}], "decision": "shared", "discussion": word,
+            "no_consent_reason": word, "community_issue": word, "hands_over_to": "layered-support",
+        }  # fmt: skip
+        sent(f"{meeting}/items/{item}/minutes?revision=0", said, key=item)
+        if closes:
+            for step in ("convening", "closing"):
+                sent(f"{meeting}/{step}?revision={tsunagu.json('intake', meeting)['revision']}", {})
+    issue = rows(stack, "intake", "SELECT id FROM community_issues")[0]["id"]
+    sent(f"/community-issues/{issue}/reply", {"answer": word})
+    assert kacho.json("intake", "/community-issues")["items"][0]["text"] == word
 
 
 def _send_back_disposal(stack: Stack, word: str) -> None:
@@ -383,7 +418,8 @@ async def _erase(trail: Trail, people: dict[str, Visitor]) -> None:
     approved = people["kakari"].post("intake", f"/disposals/{made.json()['id']}/approval", {})
     assert approved.status_code == 201, approved.text
     for service, statement in (
-        ("intake", "SELECT id FROM jobs"), ("intake", "SELECT id FROM outbox"), ("documents", "SELECT id FROM documents"),
+        ("intake", "SELECT id FROM jobs"), ("intake", "SELECT id FROM outbox"),
+        ("documents", "SELECT id FROM documents WHERE kind <> 'meeting_notice'"),  # of a sitting, which is no case's
         ("documents", "SELECT id FROM jobs WHERE key NOT LIKE '%/later'"),
     ):  # fmt: skip
         await until(lambda service=service, statement=statement: not rows(stack, service, statement))

@@ -1,4 +1,4 @@
-"""`make scenarios`: both stories are told to their end, without PDFs, and their summary says what they showed."""
+"""`make scenarios`: every story is told to their end, without PDFs, and its summary says what it showed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,47 @@ import pytest
 
 from tests.scenarios.__main__ import STORIES, tell
 from tests.scenarios.story import FRAME
+from tsunagi_documents.kinds import KINDS
 from tsunagi_intake.rulebook import REFUSALS
 
-LEAST_STEPS = {"fussa": 9, "standard": 5}
+LEAST_STEPS = {"fussa": 22, "kurume": 6, "standard": 12}
 # Each refusal that a story must meet, by profile
 MET = {
     "fussa": {
         "invalid-form", "not-found", "not-asked-to-reply", "already-answered", "not-allocated", "full-view-needed",
-        "changed-meanwhile", "not-writer", "record-withdrawn", "forbidden", "consent-unknown",
+        "changed-meanwhile", "not-writer", "record-withdrawn", "forbidden", "consent-unknown", "gate-consent-missing",
+        "gate-body-role", "gate-body-cases", "gate-not-told", "gate-agency-unnamed", "not-body-office", "not-convened",
+        "already-closed", "sitting-cancelled", "not-plan-owner", "plan-consent-missing", "person-agreement-required",
+        "municipal-decision-required", "meeting-decision-required", "not-asked-to-support", "information-without-basis",
+        "not-addressee", "case-ended",
     },
-    "standard": {"not-found", "contract-ended"},
+    "kurume": {"not-plan-owner", "not-body-office", "municipal-decision-required", "already-closed", "not-found"},
+    "standard": {
+        "not-found", "contract-ended", "meeting-decision-required", "replan-of-nothing", "gate-consent-missing",
+        "gate-minimal-purpose", "gate-minimal-present", "case-ended",
+    },
 }  # fmt: skip
 # (kind, view) of documents that a reader took away in it
 OPENED = {
-    "fussa": {("referral_sheet", "summary")},
-    "standard": {("referral_sheet", "full"), ("referral_sheet", "summary")},
-}
+    "fussa": {
+        ("referral_sheet", "summary"), ("meeting_notice", "own_item"), ("meeting_notice", "full"), ("minutes", "own_item"),
+        ("minutes", "full"), ("plan", "full"), ("support_request", "own_allocation"), ("evaluation_sheet", "full"),
+        ("information_request", "full"), ("contact_log", "full"), ("referral_sheet", "full"), ("assessment_sheet", "full"),
+        ("assessment_sheet", "summary"), ("referral_reply", "full"), ("consent_form", "full"), ("pledge", "full"),
+    },
+    "kurume": {
+        ("plan", "full"), ("support_request", "own_allocation"), ("meeting_notice", "own_item"), ("minutes", "own_item"),
+    },
+    "standard": {
+        ("referral_sheet", "full"), ("referral_sheet", "summary"), ("plan", "full"), ("minutes", "full"),
+        ("minutes", "own_item"), ("support_request", "own_allocation"),
+    },
+}  # fmt: skip
+
+
+def test_every_document_is_taken_away_in_some_story() -> None:
+    """Each kind and view that documents draws is among what a story must leave in its folder."""
+    assert set().union(*OPENED.values()) == {(row.kind, row.view.value) for row in KINDS if not row.attached}
 
 
 @pytest.mark.parametrize("name", STORIES)

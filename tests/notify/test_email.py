@@ -92,6 +92,18 @@ async def test_mail_says_what_is_there_and_where(tmp_path: Path, mail_server: Ma
         assert (row["attempts"], row["revision"]) == (1, 1)
 
 
+async def test_a_mail_about_no_case_names_what_it_is(tmp_path: Path, mail_server: MailServer) -> None:
+    """A notice of a sitting belongs to no case: subject and text say which paper it is, and leave no empty number."""
+    runtime = build(tmp_path, smtp_port=mail_server.port)
+    async with started(runtime):
+        await tell(runtime, created(tell=ONE, case_number="", title="招集通知", kind="meeting_notice"))
+        await until(partial(_sent, runtime))
+        mail = _read(mail_server.mails[0][1])
+        assert mail["Subject"] == "【つなぎ】文書のお知らせ（招集通知）"
+        assert "文書の種類：招集通知" in mail.get_content()
+        assert "ケース番号" not in mail.get_content()
+
+
 async def test_urgent_mail_goes_to_the_urgent_addresses(tmp_path: Path, mail_server: MailServer) -> None:
     """An urgent notice takes the agency's urgent addresses, any other the usual ones."""
     runtime = build(tmp_path, smtp_port=mail_server.port)

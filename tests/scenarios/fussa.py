@@ -1,4 +1,5 @@
-"""福生市: from a window without consent, through outreach, to consent and back; protection set late; a referral gone wrong.
+"""福生市: from a window without consent, through outreach, to consent and back; protection set late; a referral gone wrong;
+then, in `fussa_meetings` and `fussa_ending`, what the meetings decide, to the end of the case.
 
 Flow: F:182,219 (窓口 → 推進員 → コーディネーター), F:274 (before consent), K:103-115 and S:419-421 (what consent opens).
 """
@@ -10,10 +11,11 @@ from typing import Any
 
 from tests.data.forms import sample
 from tests.data.referrals import referral
+from tests.scenarios import fussa_ending, fussa_meetings
 from tests.scenarios.story import WITHHELD, Story
 
 FULL, SUMMARY = "full", "summary"
-SHEET, DRAFT = "referral_sheet", "assessment_sheet"
+SHEET, ASSESSMENT = "referral_sheet", "assessment_sheet"
 ADDRESS = "見本県見本市見本町0-0-0"
 PHONE = "042-000-0001"
 
@@ -24,6 +26,7 @@ async def tell(story: Story) -> None:
     story.hire("hoiku", "見本　保", "sample-nursery", "agency_staff")
     case, number = await _without_consent(story)
     await _taken_up(story, case, number)
+    outreach = await fussa_meetings.before_consent(story, case)
     consent = await _consent_given(story, case)
     await _assessed(story, case)
     await _partly_withdrawn(story, case, consent)
@@ -31,6 +34,8 @@ async def tell(story: Story) -> None:
     await _recalled(story)
     await _looked_over(story, case)
     await _bus_cut(story, case)
+    plan = await fussa_meetings.adopted(story, case, outreach)
+    await fussa_ending.told(story, case, outreach, plan, ADDRESS)
 
 
 async def _without_consent(story: Story) -> tuple[str, str]:
@@ -48,7 +53,9 @@ async def _without_consent(story: Story) -> tuple[str, str]:
     story.must(
         {row["code"] for row in receipt["withheld"]} == {"consent-missing"}, "つなぎ先に何も届けない理由が示される"
     )
-    await story.awaits("tsunagu", case, (SHEET, FULL), (DRAFT, FULL))
+    found = await story.awaits("tsunagu", case, (SHEET, FULL), (ASSESSMENT, FULL))
+    await story.opens("tsunagu", found[SHEET, FULL], "つなぎシート")
+    await story.opens("tsunagu", found[ASSESSMENT, FULL], "アセスメントシート-下書き")
     story.refused(await kaigo.get("intake", f"/cases/{case}"), 404, "not-found")
     story.must(await story.documents_of("kaigo", case) == [], "つなぎ先には何も見えない")
     story.step("窓口が、本人にまだ聞いていないケースをつなぎました。つなぎ先には何も届いていません。")
@@ -67,6 +74,7 @@ async def _taken_up(story: Story, case: str, number: str) -> None:
     answered = (await tsunagu.post("intake", f"/referrals/{number}/reply?revision=1", reply)).made()
     story.must(answered["case_state"] == "screened", "受理でスクリーニング済みになる")
     story.refused(await tsunagu.post("intake", f"/referrals/{number}/reply?revision=1", reply), 409, "already-answered")
+    await story.opens("mado", await story.gets("mado", "referral_reply", FULL, case=case), "つなぎ回答")
     story.step("地域福祉コーディネーターが受理しました。つなぎ先と窓口は、代わりに回答できません。")
     intake = sample("assessment", stage="intake", screening="consent_pending", handed_over_to=[])
     screened = (await tsunagu.post("intake", f"/cases/{case}/assessments", intake)).made()
@@ -83,11 +91,13 @@ async def _consent_given(story: Story, case: str) -> str:
     elsewhere = consent_of("018f0000-0000-7000-8000-000000000001.0", ["sample-care"])
     story.refused(await tsunagu.post("intake", f"/cases/{case}/consents", elsewhere), 422, "invalid-form")
     given = (await tsunagu.post("intake", f"/cases/{case}/consents", form)).made()
-    found = await story.awaits("kaigo", case, (SHEET, SUMMARY), ("assessment_sheet", SUMMARY))
+    found = await story.awaits("kaigo", case, (SHEET, SUMMARY), (ASSESSMENT, SUMMARY))
     text = await story.opens("kaigo", found[SHEET, SUMMARY], "つなぎシート概要-同意のあと")
     story.must("支援会議限り" not in text, "同意のあとの文書に、支援会議限りとは書かれない")
     story.must("見本　一郎" not in text, "同意していない世帯員は見えない")
-    await story.awaits("jiritsu", case, (SHEET, SUMMARY), ("assessment_sheet", SUMMARY))
+    await story.awaits("jiritsu", case, (SHEET, SUMMARY), (ASSESSMENT, SUMMARY))
+    paper = await story.gets("tsunagu", "consent_form", FULL, case=case)
+    await story.opens("tsunagu", paper, "個人情報共有同意書")
     nobody = await story.documents_of("hoiku", case)
     story.must(nobody == [], "同意に名のない機関には何も見えない")
     story.step("本人の同意を記録しました。名のある2つの機関にだけ、概要が届きました。")
@@ -101,6 +111,10 @@ async def _assessed(story: Story, case: str) -> None:
     story.refused(await mado.post("intake", f"/cases/{case}/assessments", form), 409, "not-allocated")
     made = (await tsunagu.post("intake", f"/cases/{case}/assessments", form)).made()
     story.must(made["case_state"] == "assessed", "同意とアセスメントがそろうとアセスメント済み")
+    whole = await story.gets("tsunagu", ASSESSMENT, FULL, case=case, number=made["number"])
+    await story.opens("tsunagu", whole, "アセスメントシート")
+    summary = await story.gets("kaigo", ASSESSMENT, SUMMARY, case=case, number=made["number"])
+    await story.opens("kaigo", summary, "アセスメントシート概要")
     story.step("同意を得て、アセスメントをまとめました。")
 
 
@@ -136,7 +150,7 @@ async def _protected(story: Story, case: str) -> None:
     )
     (await tsunagu.post("intake", f"/cases/{case}/protections?revision={revision}", form)).made()
     await story.closed("jiritsu", before)
-    found = await story.awaits("jiritsu", case, (SHEET, SUMMARY), *[("assessment_sheet", SUMMARY)] * 2)
+    found = await story.awaits("jiritsu", case, (SHEET, SUMMARY), *[(ASSESSMENT, SUMMARY)] * 2)
     text = await story.opens("jiritsu", found[SHEET, SUMMARY], "つなぎシート概要-秘匿のあと")
     story.must(ADDRESS not in text and PHONE not in text and WITHHELD in text, "秘匿のあとの文書に住所と電話はない")
     own = next(item for item in await story.documents_of("tsunagu", case) if item["kind"] == SHEET)

@@ -1,7 +1,8 @@
 """The national frame: a household that does not agree alike, a contractor replaced on 1 April, a person who asks what is held.
 
 The 多機関協働事業者 is a contractor and gets nothing without consent (S:427-430); members agree one by one (domain §3.2);
-a contract ends with the 年度 (domain §5.13); disclosure follows 個人情報保護法.
+a contract ends with the 年度 (domain §5.13); disclosure follows 個人情報保護法. What meetings decide is told
+in `standard_plans`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import datetime as dt
 from typing import Any
 
 from tests.data.forms import sample
-from tests.data.referrals import referral
+from tests.scenarios import standard_plans
+from tests.scenarios.cases import window_referral
 from tests.scenarios.fussa import FULL, SHEET, SUMMARY, consent_of, revision_of
 from tests.scenarios.story import Story
 
@@ -25,15 +27,11 @@ async def tell(story: Story) -> None:
     people = await _members_differ(story, case, number)
     await _successor(story, case, people)
     await _disclosed(story, case, people)
+    await standard_plans.told(story)
 
 
 def _referral(**changes: Any) -> dict[str, Any]:
-    form = referral(destinations=["participation-center", "school"], **changes)
-    form["client_kind"], form["client_name"] = (
-        "person",
-        "",
-    )  # so that the names of the household stand in its rows alone
-    return form
+    return window_referral(destinations=["participation-center", "school"], **changes)
 
 
 async def _not_even_the_provider(story: Story) -> tuple[str, str]:

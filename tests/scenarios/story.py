@@ -60,6 +60,7 @@ class Story:
         self.stack = Stack(folder, profile=profile, pdf=pdf)
         self.saved = saved
         self._say = say
+        self.staff: dict[str, tuple[str, str]] = {}  # by user: the agency they act for, and their name
         self._passwords: dict[str, str] = {}
         self._visitors: dict[str, Visitor] = {}
         self._steps: list[str] = []
@@ -70,7 +71,9 @@ class Story:
         await self.stack.start()
         try:
             accounts = self.stack.accounts()
-            self._passwords = add_sample_users(accounts, sample_users(self.stack.profile))
+            users = sample_users(self.stack.profile)
+            self.staff = {sample.user: (sample.agency, sample.name) for sample in users}
+            self._passwords = add_sample_users(accounts, users)
             accounts.close()
         except BaseException:
             await self.stack.stop()
@@ -87,6 +90,7 @@ class Story:
     def hire(self, user: str, name: str, agency: str, *roles: str) -> None:
         """A further invented member of staff."""
         accounts = self.stack.accounts()
+        self.staff[user] = (agency, name)
         self._passwords[user] = accounts.add_user(user, name, [Post(agency, roles)])
         accounts.close()
 
@@ -148,11 +152,39 @@ class Story:
             raise VisitError(f"{user} が見られるはずのもの {wanted}、見えるもの {seen}（{error}）") from None
         return {(item["kind"], item["view"]): item for item in found["items"]}
 
+    async def gets(
+        self, user: str, kind: str, view: str, *, case: str = "", times: int = 1, title: str = "", number: str = ""
+    ) -> dict[str, Any]:
+        """Wait until the person can open so many documents of that kind and view; the newest of them.
+
+        `case`: of that case alone (a notice belongs to none); `title`, `number`: only those that are called so by now, or
+        were made of the record with that number.
+        """
+        wanted = {"kind": kind, "view": view, "state": "stored", "title": title, "number": number}
+        wanted = {name: value for name, value in wanted.items() if value}
+
+        def ready(found: Any) -> list[dict[str, Any]]:
+            return [item for item in found["items"] if wanted.items() <= item.items()]
+
+        visitor, address = await self.who(user), f"/documents?limit=100&case={case}"
+        try:
+            found = await visitor.until("documents", address, lambda page: len(ready(page)) >= times, seconds=40)
+        except VisitError as error:
+            page = (await visitor.get("documents", address)).made()
+            seen = [(item["kind"], item["view"], item["state"], item["title"]) for item in page["items"]]
+            raise VisitError(f"{user} に {times}件の {wanted} があるはず、見えるもの {seen}（{error}）") from None
+        return ready(found)[0]
+
     async def opens(self, user: str, document: dict[str, Any], saved_as: str = "") -> str:
         """Open the Word file (and the PDF where they are made); what it says. The files go into the story's folder."""
         visitor = await self.who(user)
         base = f"/documents/{document['id']}/versions/{document['version']}"
-        word = (await visitor.get("documents", f"{base}/docx")).expect(200).content
+        answer = await visitor.get("documents", f"{base}/docx")
+        if answer.code == "consent-unknown":
+            # The clock was moved: until intake says so again, it is not known whether the consent still holds
+            await visitor.until_answer("documents", f"{base}/docx", 200, seconds=90)
+            answer = await visitor.get("documents", f"{base}/docx")
+        word = answer.expect(200).content
         if saved_as:
             self._save(document, f"{saved_as}.docx", word)
         if self.stack.pdf != "off" and saved_as:

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tsunagi_shared.forms.checks import Codes, FieldError, check
-from tsunagi_shared.forms.fields import Field, Kind, fields_of, form_schema
+from tsunagi_shared.forms.fields import Field, Kind, fields_of
 from tsunagi_shared.forms.referral import ConsentStatus, Reception, Referral, Trouble
+from tsunagi_shared.forms.schema import form_schema
 
 TODAY = dt.date(2026, 11, 23)
 AGENCIES = {"shakai": "社会福祉課", "shakyo": "見本社会福祉協議会", "kaigo": "介護福祉課"}

@@ -11,13 +11,17 @@ import msgspec
 import pytest
 
 from tests.data.forms import PERSON, sample
-from tsunagi_shared.contracts.profile import Profile, load_profile
+from tsunagi_shared.contracts.profile import LegalRole, Profile, load_profile
+from tsunagi_shared.forms import minutes, plan
 from tsunagi_shared.forms.assessment import Assessment, Issue
 from tsunagi_shared.forms.checks import Codes, FieldError, check
 from tsunagi_shared.forms.codes import fields_for, local_labels
 from tsunagi_shared.forms.consent import ConsentForm
-from tsunagi_shared.forms.fields import CodeList, Field, Kind, fields_of, form_schema
+from tsunagi_shared.forms.fields import CodeList, Field, Kind, fields_of
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.forms.plan import Plan, PlanKind
+from tsunagi_shared.forms.schema import form_schema
 
 TODAY = dt.date(2026, 11, 23)
 FUSSA = Path(__file__).parents[2] / "deploy" / "profiles" / "fussa"
@@ -67,6 +71,31 @@ def test_an_empty_form_names_every_gap_in_order(fussa: Profile, kind: str) -> No
     assert all(error.code in ("required", "nothing-extended") for error in found)
     assert all(re.search(r"[ぁ-ん]", error.message) for error in found)
 
+
+ROW: dict[str, Any] = {"agency": "sample-care", "part": "見守り"}
+NO_REPLAN: dict[str, Any] = {"previous": "", "change": "", "review": "", "changes_made": ""}
+PARTICIPATION: dict[str, Any] = {
+    **NO_REPLAN,
+    "kind": "participation",
+    "uses_participation": False,
+    "needs": "人と話す機会がない。",
+    "resource": "見本農園",
+    "trial_on": "2026-06-01",
+    "begins_on": "2026-06-15",
+    "settled_check_on": "2026-09-01",
+}
+OUTREACH: dict[str, Any] = {
+    **NO_REPLAN,
+    "kind": "outreach",
+    "uses_participation": False,
+    "found_by": "professional",
+    "contact_state": "family",
+    "methods": ["letter", "visit"],
+    "hand_over_to": ["health"],
+    "end_condition": "相談先とのつながりが続くようになったとき。",
+}
+MINIMAL: dict[str, Any] = {"occasion": "suspend", "minimal_reason": "unreachable", "papers": [], "note": ""}
+PRESENT: dict[str, Any] = {"agency": "welfare-desk", "name": "見本　司", "state": "present"}
 
 CONTRADICTIONS: list[tuple[str, dict[str, Any], str, str]] = [
     ("reply", {"decision": "returned", "reason": "", "lead_agency": ""}, "reason", "required"),
@@ -121,6 +150,62 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str, str]] = [
     ("ground", {"kind": "emergency", "decided_by": ""}, "decided_by", "required"),
     ("ground", {"kind": "emergency", "until": ""}, "until", "required"),
     ("closure", {"reason": "tired"}, "reason", "wrong-code"),
+    ("plan", {"change": ""}, "change", "required"),
+    ("plan", {"review": ""}, "review", "required"),
+    ("plan", {"changes_made": " "}, "changes_made", "required"),
+    ("plan", {"previous": "", "review": "", "changes_made": ""}, "change", "not-a-replan"),
+    ("plan", {"issues": ""}, "issues", "required"),
+    ("plan", {"allocations": []}, "allocations", "required"),
+    ("plan", {"lead_agency": ""}, "lead_agency", "required"),
+    ("plan", {"lead_agency": "no-agency"}, "lead_agency", "wrong-code"),
+    ("plan", {"needs": "外に出る機会がない。"}, "needs", "not-of-this-kind"),
+    ("plan", {"hand_over_to": ["health"]}, "hand_over_to", "not-of-this-kind"),
+    ("plan", {"until": "2026-05-10", "allocations": [ROW]}, "until", "before-start"),
+    ("plan", {"monitoring_on": "2026-05-10"}, "monitoring_on", "before-start"),
+    ("plan", {"agreed_on": "2026-04-30"}, "agreed_on", "before-plan"),
+    ("plan", {"agreed_on": "2026-11-24"}, "agreed_on", "future-date"),
+    ("plan", {"allocations": [ROW, {**ROW, "until": "2026-05-10"}]}, "allocations.1.until", "before-start"),
+    ("plan", {"allocations": [{**ROW, "part": ""}]}, "allocations.0.part", "required"),
+    ("plan", {"allocations": [ROW] * 31}, "allocations", "too-many"),
+    ("plan", {**PARTICIPATION, "needs": ""}, "needs", "required"),
+    ("plan", {**PARTICIPATION, "uses_outreach": True}, "uses_outreach", "not-of-this-kind"),
+    ("plan", {**PARTICIPATION, "begins_on": "2026-05-31"}, "begins_on", "before-start"),
+    ("plan", {**PARTICIPATION, "settled_check_on": "2026-06-14"}, "settled_check_on", "before-start"),
+    ("plan", {**OUTREACH, "found_by": None}, "found_by", "required"),
+    ("plan", {**OUTREACH, "contact_state": None}, "contact_state", "required"),
+    ("plan", {**OUTREACH, "methods": []}, "methods", "required"),
+    ("plan", {**OUTREACH, "end_condition": ""}, "end_condition", "required"),
+    ("plan", {**OUTREACH, "resource": "見本農園"}, "resource", "not-of-this-kind"),
+    ("plan_agreement", {"agreed_on": "2026-11-24"}, "agreed_on", "future-date"),
+    ("municipal_decision", {"decided_on": "2026-11-24"}, "decided_on", "future-date"),
+    ("meeting", {"bodies": []}, "bodies", "required"),
+    ("meeting", {"bodies": ["layered-support", "no-body"]}, "bodies.1", "wrong-code"),
+    ("meeting", {"ends_at": "13:30"}, "ends_at", "before-start"),
+    ("meeting", {"starts_at": "25:00"}, "starts_at", "not-a-time"),
+    ("meeting", {"starts_at": "ひる"}, "starts_at", "not-a-time"),
+    ("meeting", {"place": ""}, "place", "required"),
+    ("meeting", {"place": "", "method": LEAVE_OUT}, "place", "required"),
+    ("agenda_item", {"case_number": ""}, "case_number", "required"),
+    ("agenda_item", {"occasion": "screening", "case_number": "", "plan_number": ""}, "case_number", "required"),
+    ("agenda_item", {"occasion": "resource", "case_number": ""}, "case_number", "required"),
+    ("agenda_item", {"plan_number": ""}, "plan_number", "required"),
+    ("agenda_item", {"legal_role": "tea_party"}, "legal_role", "wrong-code"),
+    ("agenda_item", {**MINIMAL, "occasion": "replan"}, "minimal_reason", "minimal-occasion"),
+    ("agenda_item", {**MINIMAL, "papers": [{"number": "R2026-00001"}]}, "papers", "minimal-content"),
+    ("agenda_item", {**MINIMAL, "note": "長く続いた。"}, "note", "minimal-content"),
+    ("meeting_member", {"told_on": "2026-11-24"}, "told_on", "future-date"),
+    ("minutes", {"presences": []}, "presences", "required"),
+    ("minutes", {"presences": [{**PRESENT, "state": "absent"}]}, "presences", "required"),
+    ("minutes", {"presences": [{**PRESENT, "name": ""}]}, "presences.0.name", "required"),
+    ("minutes", {"decision_note": ""}, "decision_note", "required"),
+    ("minutes", {"decision": "returned", "decision_note": ""}, "decision_note", "required"),
+    ("minutes", {"decision": "to_comprehensive", "decision_note": ""}, "decision_note", "required"),
+    ("minutes", {"follow_up_method": ""}, "follow_up_method", "required"),
+    ("minutes", {"community_issue": "", "missing_resource": ""}, "hands_over_to", "nothing-to-hand-over"),
+    ("minutes", {"consent_checked_on": None}, "consent_checked_on", "required"),
+    ("information_request", {"due_on": "2026-11-22"}, "due_on", "past-date"),
+    ("information_request", {"law": "no-law"}, "law", "wrong-code"),
+    ("contact_log", {"until": "2026-03-31"}, "until", "before-start"),
 ]
 
 
@@ -155,6 +240,26 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("ground", {"kind": "emergency", "law": ""}),
     ("ground", {"until": None}),
     ("closure", {"note": "", "lead_agency": ""}),
+    ("plan", NO_REPLAN),
+    ("plan", {"until": None, "agreed_on": None, "monitoring_on": "2026-05-11", "allocations": [ROW]}),
+    ("plan", {"until": "2026-05-11", "agreed_on": "2026-05-01", "allocations": [{**ROW, "until": "2026-05-11"}]}),
+    ("plan", PARTICIPATION),
+    ("plan", {**PARTICIPATION, "issues": "", "allocations": [], "lead_agency": "", "trial_on": None}),
+    ("plan", {**PARTICIPATION, "begins_on": "2026-06-01", "settled_check_on": "2026-06-01"}),
+    ("plan", OUTREACH),
+    ("plan", {**OUTREACH, "issues": "", "allocations": [], "lead_agency": ""}),
+    ("meeting", {"ends_at": "", "method": "online", "place": ""}),
+    ("meeting", {"method": "written", "place": "", "chair": "", "note_taker": ""}),
+    ("agenda_item", {"occasion": "resource", "case_number": "", "plan_number": ""}),
+    ("agenda_item", {"occasion": "sharing", "plan_number": "", "papers": []}),
+    ("agenda_item", MINIMAL),
+    ("agenda_item", {**MINIMAL, "occasion": "end"}),
+    ("meeting_member", {"user": "", "title": "", "told_on": None, "chosen": False, "attends": False}),
+    ("minutes", {"decision": "ended", "decision_note": "", "allocations": []}),
+    ("minutes", {"hands_over_to": "", "community_issue": "", "missing_resource": ""}),
+    ("minutes", {"consent_checked_on": None, "consent_scope": [], "follow_up": False, "follow_up_method": ""}),
+    ("information_request", {"law": "", "due_on": "2026-11-23"}),
+    ("contact_log", {"until": "2026-04-01", "note": ""}),
 ]
 
 
@@ -219,6 +324,17 @@ def test_a_wrong_value_brings_no_second_error(fussa: Profile) -> None:
         ("ground", "decided_by", {"kind": "emergency"}),
         ("ground", "until", {"kind": "emergency"}),
         ("protection", "reason", {"kind": "other"}),
+        ("plan", "change", {}),
+        ("plan", "previous", {}),
+        ("plan", "lead_agency", {}),
+        ("plan", "allocations.0.agency", {"allocations": [{**ROW, "agency": "nowhere"}]}),
+        ("meeting", "place", {}),
+        ("meeting", "method", {"place": ""}),
+        ("agenda_item", "case_number", {}),
+        ("agenda_item", "plan_number", {}),
+        ("minutes", "presences.0.agency", {"presences": [{**PRESENT, "agency": "nowhere"}]}),
+        ("minutes", "decision_note", {}),
+        ("minutes", "community_issue", {"missing_resource": ""}),
     ):
         values = dict(changes) if "." in path else {**changes, path: wrong}
         assert [error.path for error in errors_of(fussa, kind, changed(kind, values))] == [path]
@@ -243,6 +359,56 @@ def test_a_definition_is_complete(kind: str) -> None:
         assert not (field.kind is Kind.FLAG and field.default)  # a page cannot say no to a box that is ticked unseen
     titles = [field.title for field in fields_of(definition.struct)]
     assert len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize("kind", list(PlanKind))
+def test_each_kind_of_plan_has_its_own_fields(kind: PlanKind) -> None:
+    """What a page of one kind leaves out are the fields of the two others, all of them fields of the form."""
+    left_out = plan.fields_left_out(kind)
+    assert left_out < set(Plan.__struct_fields__)
+    assert left_out.isdisjoint(plan.OF_KIND[kind])
+    assert left_out | {*plan.OF_KIND[kind]} == {name for names in plan.OF_KIND.values() for name in names}
+
+
+def minutes_of(fussa: Profile, **changes: Any) -> Minutes:
+    checked = check(Minutes, sample("minutes", **changes), codes_of(fussa, "minutes"))
+    assert checked.form is not None, checked.errors
+    return checked.form
+
+
+def test_minutes_hold_what_belongs_to_their_item(fussa: Profile) -> None:
+    """Each of the two sheets refuses the other's fields; 支援会議 says why there is no consent; both say what was discussed."""
+    layered, support = LegalRole.LAYERED_SUPPORT_MEETING, LegalRole.SUPPORT_MEETING
+    without_consent: dict[str, Any] = {
+        "consent_checked_on": None,
+        "consent_scope": [],
+        "no_consent_reason": "会えていない。",
+    }
+
+    def found(role: LegalRole, **changes: Any) -> list[tuple[str, str]]:
+        return [(name, code) for name, code, _ in minutes.out_of_place(minutes_of(fussa, **changes), role)]
+
+    assert found(layered) == []
+    assert found(layered, discussion="") == [("discussion", "required")]
+    assert found(layered, watch="月に一度", papers_returned=True) == [
+        ("watch", "not-of-this-item"), ("papers_returned", "not-of-this-item"),
+    ]  # fmt: skip
+    assert found(support, **without_consent) == []
+    assert found(support) == [
+        ("consent_checked_on", "not-of-this-item"), ("consent_scope", "not-of-this-item"), ("no_consent_reason", "required"),
+    ]  # fmt: skip
+    assert found(LegalRole.COMMUNITY_CARE_MEETING) == []
+
+
+def test_minutes_of_a_minimal_item_hold_next_to_nothing(fussa: Profile) -> None:
+    """Who was there, what was decided, who stays in charge: no discussion, no allocation, no word about the person."""
+    role = LegalRole.LAYERED_SUPPORT_MEETING
+    full = {name for name, code, _ in minutes.out_of_place(minutes_of(fussa), role, minimal=True)}
+    assert full >= {"discussion", "decision_note", "allocations", "person_attended", "consent_scope"}
+    bare = check(Minutes, {"presences": [PRESENT], "decision": "ended"}, codes_of(fussa, "minutes")).form
+    assert bare is not None
+    assert list(minutes.out_of_place(bare, role, minimal=True)) == []
+    assert minutes.fields_left_out(role, minimal=True).isdisjoint(minutes.OF_A_MINIMAL_ITEM)
 
 
 def test_forms_with_fields_of_the_city_are_those_of_its_profile() -> None:
@@ -315,5 +481,7 @@ def test_tables_of_the_profile_are_offered(fussa: Profile) -> None:
     assert consent["lists"].choices == (("annex", "別紙1 見本の機関"),)
     pledge = {field.name: field for field in fields_for(FORMS["pledge"].struct, codes_of(fussa, "pledge"))}
     assert ("layered-support", "重層的支援会議") in pledge["body"].choices
+    meeting = {field.name: field for field in fields_for(FORMS["meeting"].struct, codes_of(fussa, "meeting"))}
+    assert meeting["bodies"].choices == pledge["body"].choices
     ground = {field.name: field for field in fields_for(FORMS["ground"].struct, codes_of(fussa, "ground"))}
     assert "provision-by-municipality" in dict(ground["law"].choices)

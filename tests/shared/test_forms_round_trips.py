@@ -73,6 +73,8 @@ def value_of(field: Field) -> st.SearchStrategy[Any]:
             return POSTAL
         case Kind.DATE:
             return days(field.dates)
+        case Kind.TIME:
+            return st.sampled_from(["13:30", "９時５分", "午後１時３０分", "0:00", "24:00", "17時半"])
         case Kind.NUMBER:
             return st.integers(field.lowest, field.limit)
         case Kind.FLAG:

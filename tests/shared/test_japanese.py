@@ -146,6 +146,28 @@ def test_read_phone_refuses(text: str) -> None:
         japanese.read_phone(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("13:30", "13:30"), ("9:05", "09:05"), ("１３：３０", "13:30"), ("13時30分", "13:30"), ("13時", "13:00"),
+        ("１３時半", "13:30"), ("午後1時30分", "13:30"), ("午後 １時 ５分", "13:05"), ("午前0時", "00:00"), ("午後12時", "12:00"),
+        ("9.05", "09:05"), ("24:00", "24:00"), ("午前9:00", "09:00"),
+    ],
+)  # fmt: skip
+def test_read_time(text: str, read: str) -> None:
+    """A time of the day is stored in one shape, so that times sort as they pass."""
+    assert japanese.read_time(text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["", "25:00", "24:01", "13:60", "13", "1330", "午後13時", "13:5", "午前", "13時30", "-1:00", "昼"]
+)
+def test_read_time_refuses(text: str) -> None:
+    """What is no time of the day is told as such."""
+    with pytest.raises(japanese.ReadingError, match="not-a-time"):
+        japanese.read_time(text)
+
+
 def test_graphemes() -> None:
     """An ideograph with its variation selector counts once, as people see it."""
     assert japanese.graphemes("髙﨑𠮷邉\U000e010f\ufa10") == 5

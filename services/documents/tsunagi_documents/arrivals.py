@@ -16,7 +16,15 @@ from tsunagi_documents.tables import PENDING, FormRow, aliases, audience, docume
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.audience import AudienceEntry
 from tsunagi_shared.contracts.envelope import Envelope
-from tsunagi_shared.contracts.events import AudienceChanged, FormRecorded, ReferralSubmitted, Retention
+from tsunagi_shared.contracts.events import (
+    AudienceChanged,
+    FormRecorded,
+    InformationRequested,
+    MeetingConvened,
+    PlanRecorded,
+    ReferralSubmitted,
+    Retention,
+)
 from tsunagi_shared.database import Statement, insert_of
 
 _CONTENT = (
@@ -78,7 +86,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What every form brings along for the rows of its documents."""
+    """What every form brings along for the rows of its documents. `recipients`: the agencies that an own_* view of it can be
+    about (None: whoever is in the audience)."""
 
     told: Told
     number: str
@@ -87,6 +96,11 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     summaries: bool = True
     urgency: str = "normal"
     reply_by: dt.date | None = None
+    recipients: frozenset[str] | None = None
+
+    def is_about(self, plan: Planned) -> bool:
+        """Whether there is anything in the form for the agency that the document is for."""
+        return not plan.recipient or self.recipients is None or plan.recipient in self.recipients
 
     def knows(self, plan: Planned) -> bool:
         """Whether it knows everybody of whom the projection keeps something back. An earlier publication of the form may not,
@@ -125,7 +139,14 @@ def content_of(event: Envelope, data: ReferralSubmitted | FormRecorded) -> Conte
         other_ids=data.other_ids,
     )
     if not isinstance(data, ReferralSubmitted):
-        return Content(told=told, number=data.number, received_at=data.received_at, retention=data.retention)
+        return Content(
+            told=told,
+            number=data.number,
+            received_at=data.received_at,
+            retention=data.retention,
+            reply_by=_reply_by(data),
+            recipients=_recipients(data),
+        )
     return Content(
         told=told,
         number=data.referral_number,
@@ -135,6 +156,18 @@ def content_of(event: Envelope, data: ReferralSubmitted | FormRecorded) -> Conte
         urgency=data.form.urgency.value,
         reply_by=data.form.reply_by,
     )
+
+
+def _reply_by(data: FormRecorded) -> dt.date | None:
+    if isinstance(data, MeetingConvened):
+        return data.reply_by
+    return data.form.due_on if isinstance(data, InformationRequested) else None
+
+
+def _recipients(data: FormRecorded) -> frozenset[str] | None:
+    if isinstance(data, PlanRecorded):
+        return frozenset(row.agency for row in data.form.allocations)
+    return frozenset(member.agency for member in data.members) if isinstance(data, MeetingConvened) else None
 
 
 def keep_audience(connection: Connection, event: Envelope, told: Told) -> None:
@@ -216,7 +249,7 @@ def keep_document(connection: Connection, plan: Planned, content: Content) -> No
         "persons": msgspec.json.encode(content.told.persons).decode(),
         "version": revision,  # by the form and not by the order of arrival: a replay gives the same versions
         "urgency": content.urgency,
-        "reply_by": content.reply_by.isoformat() if content.reply_by else None,
+        "reply_by": content.reply_by.isoformat() if content.reply_by and plan.row.asks else None,
         "received_at": clock.microseconds_of(content.received_at),
         "retention_class": retention.retention_class,
         "completed_on": retention.completed_on.isoformat() if retention.completed_on else None,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from tsunagi_documents import closing, erasing
 from tsunagi_documents.arrivals import content_of, keep_audience, keep_content, keep_document, told_by
 from tsunagi_documents.closing import Doors, standing_of
-from tsunagi_documents.kinds import FORM_KINDS
+from tsunagi_documents.kinds import FORM_KINDS, drawn_by
 from tsunagi_documents.reading import WATERMARK
 from tsunagi_documents.tables import (
     FAILED,
@@ -147,7 +147,8 @@ class Handling:
         is_newest = keep_content(connection, event, content)
         standing = standing_of(connection, form)
         assert standing is not None
-        drawn = [plan for plan in standing.plans if not plan.row.attached and content.knows(plan)] if is_newest else []
+        may_draw = drawn_by(event.type, standing.plans) if is_newest else []
+        drawn = [plan for plan in may_draw if content.is_about(plan) and content.knows(plan)]
         for plan in drawn:
             keep_document(connection, plan, content)
         self._doors.settle(connection, form, closing.AUDIENCE_CHANGED, standing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 import msgspec
 
@@ -10,11 +11,18 @@ from tsunagi_shared.contracts.audience import AudienceEntry, BasisKind, View
 from tsunagi_shared.contracts.events import (
     ASSESSMENT_SUBMITTED,
     CONSENT_GIVEN,
+    CONTACT_LOG_ISSUED,
     EVALUATION_SUBMITTED,
+    INFORMATION_REQUESTED,
+    MEETING_CONVENED,
+    MEETING_RECORDED,
+    PLAN_DECIDED,
+    PLAN_PROPOSED,
     PLEDGE_GIVEN,
     REFERRAL_ANSWERED,
     REFERRAL_SUBMITTED,
 )
+from tsunagi_shared.forms.plan import PlanKind
 
 REFERRAL_SHEET = "referral_sheet"
 REFERRAL_REPLY = "referral_reply"
@@ -23,12 +31,25 @@ EVALUATION_SHEET = "evaluation_sheet"
 CONSENT_FORM = "consent_form"
 CONSENT_EVIDENCE = "consent_evidence"
 PLEDGE = "pledge"
+PLAN = "plan"
+SUPPORT_REQUEST = "support_request"
+MEETING_NOTICE = "meeting_notice"
+MINUTES = "minutes"
+INFORMATION_REQUEST = "information_request"
+CONTACT_LOG = "contact_log"
 ASSESSMENT_DRAFT = "assessment_draft"  # a template: the assessment sheet as it is prefilled from a referral
+PLAN_TEMPLATES = {
+    PlanKind.MULTI_AGENCY: "plan_multi_agency",
+    PlanKind.PARTICIPATION: "plan_participation",
+    PlanKind.OUTREACH: "plan_outreach",
+}
+MINUTES_LAYERED, MINUTES_SUPPORT = "minutes_layered", "minutes_support"
 
 # Fixed for good: with another namespace a redelivered event would draw second copies of every document there is.
 DOCUMENT_NAMESPACE = uuid.UUID("5d0c3f0e-6f0b-5c0a-9f53-8b6d7a0e21c4")
 
-# The first part of a form's name (`referral/<id>`), by the event that brings its content.
+# The first part of a form's name (`referral/<id>`), by the event that brings its content. Both events of a plan bring the
+# same form: 案 and 決定 are versions of one document.
 FORM_KINDS: dict[str, str] = {
     REFERRAL_SUBMITTED: "referral",
     REFERRAL_ANSWERED: "reply",
@@ -36,6 +57,12 @@ FORM_KINDS: dict[str, str] = {
     ASSESSMENT_SUBMITTED: "assessment",
     EVALUATION_SUBMITTED: "evaluation",
     PLEDGE_GIVEN: "pledge",
+    PLAN_PROPOSED: "plan",
+    PLAN_DECIDED: "plan",
+    MEETING_CONVENED: "meeting",
+    MEETING_RECORDED: "minutes",
+    INFORMATION_REQUESTED: "information_request",
+    CONTACT_LOG_ISSUED: "contact_log",
 }
 
 FULL_BASES = (
@@ -47,13 +74,16 @@ FULL_BASES = (
     BasisKind.EMERGENCY,
 )
 SUMMARY_BASES = (BasisKind.CONSENT,)
+ALL_BASES = tuple(BasisKind)
+OWN_VIEWS = (View.OWN_ALLOCATION, View.OWN_ITEM)  # one document for each agency
 
 
 class DocumentKind(msgspec.Struct, frozen=True, kw_only=True):
     """One row: this form draws this document in this view, for entries of that view on one of these bases.
 
     `attached`: not drawn but handed in (a scan). It shows all there is, so that only entries read it from which nothing is
-    kept back.
+    kept back. `templates`: where what was written decides between several. `asks`: it asks its readers for an answer by the
+    day that the form names.
     """
 
     kind: str
@@ -62,13 +92,14 @@ class DocumentKind(msgspec.Struct, frozen=True, kw_only=True):
     view: View = View.FULL
     bases: tuple[BasisKind, ...] = FULL_BASES
     provider_only: bool = False  # the multi-agency provider, on whatever basis it reads (it may have written the form)
-    template: str = ""  # empty: named as the kind
+    templates: tuple[str, ...] = ()  # files in `word/`; none: one that is named as the kind
     attached: bool = False
+    asks: bool = True
 
     @property
-    def template_name(self) -> str:
-        """The file in `word/` that draws it."""
-        return self.template or self.kind
+    def template_names(self) -> tuple[str, ...]:
+        """The files in `word/` that may draw it."""
+        return self.templates or (self.kind,)
 
 
 KINDS: tuple[DocumentKind, ...] = (
@@ -85,7 +116,7 @@ KINDS: tuple[DocumentKind, ...] = (
         title="アセスメントシート（下書き）",
         event_type=REFERRAL_SUBMITTED,
         provider_only=True,
-        template=ASSESSMENT_DRAFT,
+        templates=(ASSESSMENT_DRAFT,),
     ),
     DocumentKind(kind=REFERRAL_REPLY, title="つなぎ回答", event_type=REFERRAL_ANSWERED),
     DocumentKind(kind=CONSENT_FORM, title="個人情報共有同意書", event_type=CONSENT_GIVEN),
@@ -102,11 +133,47 @@ KINDS: tuple[DocumentKind, ...] = (
         bases=SUMMARY_BASES,
     ),
     DocumentKind(kind=EVALUATION_SHEET, title="評価シート", event_type=EVALUATION_SUBMITTED),
+    DocumentKind(kind=PLAN, title="プラン（案）", event_type=PLAN_PROPOSED, templates=tuple(PLAN_TEMPLATES.values())),
+    DocumentKind(kind=PLAN, title="プラン", event_type=PLAN_DECIDED, templates=tuple(PLAN_TEMPLATES.values())),
+    DocumentKind(
+        kind=SUPPORT_REQUEST,
+        title="支援依頼書",
+        event_type=PLAN_DECIDED,
+        view=View.OWN_ALLOCATION,
+        bases=ALL_BASES,
+    ),
+    DocumentKind(
+        kind=MEETING_NOTICE, title="招集通知", event_type=MEETING_CONVENED, view=View.OWN_ITEM, bases=ALL_BASES
+    ),
+    DocumentKind(
+        kind=MEETING_NOTICE, title="招集通知（控え）", event_type=MEETING_CONVENED, bases=ALL_BASES, asks=False
+    ),
+    DocumentKind(
+        kind=MINUTES, title="会議録", event_type=MEETING_RECORDED, templates=(MINUTES_LAYERED, MINUTES_SUPPORT)
+    ),
+    DocumentKind(
+        kind=MINUTES,
+        title="会議録（自機関の議題）",
+        event_type=MEETING_RECORDED,
+        view=View.OWN_ITEM,
+        bases=ALL_BASES,
+        templates=(MINUTES_LAYERED, MINUTES_SUPPORT),
+    ),
+    DocumentKind(kind=INFORMATION_REQUEST, title="情報提供依頼書", event_type=INFORMATION_REQUESTED, bases=ALL_BASES),
+    DocumentKind(kind=CONTACT_LOG, title="支援経過記録", event_type=CONTACT_LOG_ISSUED),
 )
-_ROWS: dict[str, tuple[DocumentKind, ...]] = {
-    form_kind: tuple(row for row in KINDS if row.event_type == event_type)
-    for event_type, form_kind in FORM_KINDS.items()
-}
+
+
+def _rows_of(form_kind: str) -> tuple[DocumentKind, ...]:
+    """One row for each kind and view, whichever event of the form draws it."""
+    rows: dict[tuple[str, View], DocumentKind] = {}
+    for row in KINDS:
+        if FORM_KINDS[row.event_type] == form_kind:
+            rows.setdefault((row.kind, row.view), row)
+    return tuple(rows.values())
+
+
+_ROWS = {form_kind: _rows_of(form_kind) for form_kind in dict.fromkeys(FORM_KINDS.values())}
 ATTACHED = frozenset(row.kind for row in KINDS if row.attached)
 
 
@@ -144,29 +211,41 @@ def documents_for(form: str, audience: Audience) -> tuple[Planned, ...]:
     for row in _ROWS.get(form.partition("/")[0], ()):
         if row.view is View.SUMMARY and (audience.support_meeting_only or not audience.summaries):
             continue
-        found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[AudienceEntry]] = {}
+        found: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[AudienceEntry]] = {}
         for entry in audience.entries:
             if _reads(row, entry, audience.provider):
-                projection = (tuple(sorted(entry.hidden)), tuple(sorted(entry.withheld)))
+                recipient = entry.agency if row.view in OWN_VIEWS else ""
+                projection = (recipient, tuple(sorted(entry.hidden)), tuple(sorted(entry.withheld)))
                 found.setdefault(projection, []).append(entry)
         planned += [
-            _planned(form, row, tuple(entries), hidden, withheld, audience.support_meeting_only)
-            for (hidden, withheld), entries in found.items()
+            _planned(form, row, tuple(entries), projection, audience.support_meeting_only)
+            for projection, entries in found.items()
         ]
     return tuple(planned)
+
+
+def drawn_by(event_type: str, plans: Iterable[Planned]) -> tuple[Planned, ...]:
+    """Those of a form's documents that this event draws, each with its row: not what is handed in, nor what another event
+    of the form draws."""
+    found = {(row.kind, row.view): row for row in KINDS if row.event_type == event_type and not row.attached}
+    return tuple(
+        msgspec.structs.replace(plan, row=found[plan.row.kind, plan.row.view])
+        for plan in plans
+        if (plan.row.kind, plan.row.view) in found
+    )
 
 
 def _planned(
     form: str,
     row: DocumentKind,
     entries: tuple[AudienceEntry, ...],
-    hidden: tuple[str, ...],
-    withheld: tuple[str, ...],
+    projection: tuple[str, tuple[str, ...], tuple[str, ...]],
     support_meeting_only: bool,
 ) -> Planned:
+    recipient, hidden, withheld = projection
     only = support_meeting_only and not row.attached  # a scan is the same paper for everybody
-    identity = document_id(form, row.kind, row.view, "", hidden, withheld, support_meeting_only=only)
-    return Planned(identity, row, entries, hidden, withheld, only)
+    identity = document_id(form, row.kind, row.view, recipient, hidden, withheld, support_meeting_only=only)
+    return Planned(identity, row, entries, hidden, withheld, only, recipient)
 
 
 def _reads(row: DocumentKind, entry: AudienceEntry, provider: str) -> bool:

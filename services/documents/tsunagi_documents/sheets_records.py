@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from tsunagi_documents.engine import Context
-from tsunagi_documents.sheets_withholding import ADDRESS, PHONE, Cut, scrub
+from tsunagi_documents.sheets_heading import heading, subject_name, take_out
+from tsunagi_documents.sheets_withholding import ADDRESS, Cut
 from tsunagi_documents.sheets_wording import (
     WITHHELD,
     choices,
     day,
-    day_of,
     flag,
     grid,
     local_rows,
-    meeting_notice,
-    moment,
     names_of,
 )
 from tsunagi_shared.contracts.audience import BasisKind
@@ -24,14 +22,12 @@ from tsunagi_shared.contracts.events import (
     PledgeGiven,
     ReferralAnswered,
 )
-from tsunagi_shared.contracts.intake_events import FormRecorded
 from tsunagi_shared.forms.answers import ReplyDecision
 from tsunagi_shared.forms.assessment import ISSUES, Issue, Screening, Stage
 from tsunagi_shared.forms.consent import ConsentMeeting, ConsentScope, Signer
 from tsunagi_shared.forms.evaluation import Change, EvaluationOutcome
 from tsunagi_shared.forms.pledge import PledgeMethod
 from tsunagi_shared.forms.referral import ConsentMethod, ConsentStatus, FindingRoute, Urgency
-from tsunagi_shared.forms.withheld_text import like, name_patterns
 
 ISSUE_COLUMNS = CHANGE_COLUMNS = 3
 
@@ -49,42 +45,17 @@ ASSESSMENT_SUMMARY_WITHHOLDS = (
     "risk",
     "handed_over_to",
 )
-# Names and numbers of offices and of what they do are not searched for names, addresses and telephones of persons.
-_OFFICIAL = frozenset(
-    {
-        "municipality_name",
-        "number",
-        "case_number",
-        "referral_number",
-        "received_at",
-        "received_on",
-        "agency_name",
-        "staff_name",
-        "provider_name",
-        "withdrawal_desks",
-        "addressee",
-        "contact_phone",
-        "lead_agency",
-        "agencies",
-        "excluded_agencies",
-        "list_names",
-        "shared_with",
-        "handed_over_to",
-        "subtitle",
-        "author",
-    }
-)
 
 
 def assessment_context(event: AssessmentSubmitted, cut: Cut, support_meeting_only: bool) -> Context:
     """インテーク・アセスメントシート, full or summary."""
     form = event.form
     context: Context = {
-        **_heading(event, support_meeting_only),
+        **heading(event, support_meeting_only),
         "subtitle": _assessment_subtitle(cut),
         "stage": form.stage.label,
         "stage_choices": choices(Stage, form.stage),
-        "person_name": _subject_name(event, cut),
+        "person_name": subject_name(event, cut),
         "received_on": day(form.received_on),
         "route_choices": choices(FindingRoute, form.route, per_line=1),
         "visitor": form.visitor,
@@ -111,7 +82,7 @@ def assessment_context(event: AssessmentSubmitted, cut: Cut, support_meeting_onl
         context.update(household=WITHHELD, visitor=WITHHELD)
     if cut.withholds(ADDRESS, event.persons, event.persons):
         context.update(housing=WITHHELD, community=WITHHELD)
-    _take_out(context, event, cut)
+    take_out(context, event, cut)
     if cut.summary:
         context.update(dict.fromkeys(ASSESSMENT_SUMMARY_WITHHOLDS, WITHHELD))
         context["local"] = [{"label": row["label"], "value": WITHHELD} for row in context["local"]]
@@ -163,17 +134,17 @@ def reply_context(event: ReferralAnswered, cut: Cut, support_meeting_only: bool)
     """つなぎ回答: 受理 or 差戻し."""
     form = event.form
     context: Context = {
-        **_heading(event, support_meeting_only),
+        **heading(event, support_meeting_only),
         "referral_number": event.referral_number,
         "addressee": _addressee(event),
-        "person_name": _subject_name(event, cut),
+        "person_name": subject_name(event, cut),
         "decision_choices": choices(ReplyDecision, form.decision),
         "reason": form.reason,
         "lead_agency": event.agency_names.get(form.lead_agency, form.lead_agency),
         "next_actions": form.next_actions,
         "contact_phone": form.contact_phone,
     }
-    _take_out(context, event, cut)
+    take_out(context, event, cut)
     return context
 
 
@@ -191,7 +162,7 @@ def consent_context(event: ConsentGiven, cut: Cut, support_meeting_only: bool) -
     given = form.status is ConsentStatus.GIVEN
     hidden = cut.hides(form.person, event.persons)
     context: Context = {
-        **_heading(event, support_meeting_only),
+        **heading(event, support_meeting_only),
         "person_name": WITHHELD if hidden else event.person_names.get(form.person, ""),
         "given": given,
         "status_choices": choices(ConsentStatus, form.status, per_line=3),
@@ -223,7 +194,7 @@ def consent_context(event: ConsentGiven, cut: Cut, support_meeting_only: bool) -
         "note": form.note,
         "local": local_rows(form.local, event.local_labels),
     }
-    _take_out(context, event, cut)
+    take_out(context, event, cut)
     return context
 
 
@@ -231,7 +202,7 @@ def pledge_context(event: PledgeGiven, cut: Cut, support_meeting_only: bool) -> 
     """守秘義務誓約書 of a member of a meeting body. It is about staff: there is nobody to hide."""
     form = event.form
     return {
-        **_heading(event, support_meeting_only),
+        **heading(event, support_meeting_only),
         "member_agency": event.agency_names.get(form.agency, form.agency),
         "member_title": form.title,
         "member_name": form.name,
@@ -248,8 +219,8 @@ def evaluation_context(event: EvaluationSubmitted, cut: Cut, support_meeting_onl
     form = event.form
     changes = [f"{'☑' if change in form.changes else '☐'} {change.label}" for change in Change]
     context: Context = {
-        **_heading(event, support_meeting_only),
-        "person_name": _subject_name(event, cut),
+        **heading(event, support_meeting_only),
+        "person_name": subject_name(event, cut),
         "evaluated_on": day(form.evaluated_on),
         "plan": form.plan,
         "achievement": form.achievement,
@@ -264,40 +235,5 @@ def evaluation_context(event: EvaluationSubmitted, cut: Cut, support_meeting_onl
         "lead_agency": event.agency_names.get(form.lead_agency, form.lead_agency),
         "local": local_rows(form.local, event.local_labels),
     }
-    _take_out(context, event, cut)
+    take_out(context, event, cut)
     return context
-
-
-def _heading(event: FormRecorded, support_meeting_only: bool) -> Context:
-    return {
-        **meeting_notice(support_meeting_only),
-        "municipality_name": event.municipality_name,
-        "number": event.number,
-        "case_number": event.case_number,
-        "revision": event.revision,
-        "received_at": moment(event.received_at),
-        "received_on": day_of(event.received_at),
-        "agency_name": event.submitted_by.agency_name,
-        "staff_name": event.submitted_by.name,
-        "provider_name": event.provider_name,
-    }
-
-
-def _subject_name(event: FormRecorded, cut: Cut) -> str:
-    if not event.persons:
-        return ""
-    subject = event.persons[0]
-    return WITHHELD if subject in cut.hidden else event.person_names.get(subject, "")
-
-
-def _take_out(context: Context, event: FormRecorded, cut: Cut) -> None:
-    """Take hidden persons' names out of every text. Of what protection withholds such a form holds no field to compare
-    with, so whatever looks like an address or a way to call somebody goes."""
-    names = {person: name for person, name in event.person_names.items() if name}
-    hidden = [name for person, name in names.items() if cut.hides(person, event.persons)]
-    hidden += event.former_names if cut.hidden else ()  # one of those hidden may have been called so
-    subject = {names[person] for person in event.persons[:1] if person in names and person not in cut.hidden}
-    shown = subject | {name for person, name in names.items() if not cut.hides(person, event.persons)}
-    scrub(context, name_patterns(hidden, shown), but=_OFFICIAL | {"person_name"})
-    kept = {field for field in (ADDRESS, PHONE) if cut.withholds(field, event.persons, event.persons)}
-    scrub(context, like(kept), but=_OFFICIAL)

@@ -19,11 +19,13 @@ ADDRESS, PHONE = ProtectionField.ADDRESS.value, ProtectionField.PHONE.value
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """What a projection leaves out: the view, the persons hidden, and `<person>:<field>` withheld by protection."""
+    """What a projection leaves out: the view, the persons hidden, `<person>:<field>` withheld by protection, and whatever is
+    not for the `recipient` where the view is of one agency's own."""
 
     view: View
     hidden: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
+    recipient: str = ""
 
     @property
     def summary(self) -> bool:

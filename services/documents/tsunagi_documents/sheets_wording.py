@@ -51,6 +51,23 @@ def moment(value: dt.datetime) -> str:
     return f"{format_wareki(local.date())} {local.hour}時{local.minute:02d}分"
 
 
+def weekday(value: dt.date) -> str:
+    """令和8年11月23日（月）."""
+    return f"{format_wareki(value)}（{'月火水木金土日'[value.weekday()]}）"
+
+
+def time_of_day(value: str) -> str:
+    """13時30分 out of 13:30; nothing out of nothing."""
+    hour, _, minute = value.partition(":")
+    return f"{int(hour)}時{minute}分" if minute else value
+
+
+def fiscal_year(value: dt.date) -> str:
+    """令和8年度, the one that the day belongs to."""
+    year = value.year if value.month >= 4 else value.year - 1
+    return f"{format_wareki(dt.date(year, 4, 1)).partition('年')[0]}年度"
+
+
 def day_of(value: dt.datetime) -> str:
     """The Japanese day of a moment."""
     return format_wareki(value.astimezone(JAPAN).date())

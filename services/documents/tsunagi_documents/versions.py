@@ -22,7 +22,7 @@ from tsunagi_documents.kinds import KINDS, row_of
 from tsunagi_documents.objects import Bucket, BucketUnavailable, ObjectDamaged, ObjectMissing, Stored
 from tsunagi_documents.pdf import ConversionFailed, Converter
 from tsunagi_documents.reading import readers_of
-from tsunagi_documents.sheets import sheet_context, sheet_marks
+from tsunagi_documents.sheets import sheet_context, sheet_marks, template_name
 from tsunagi_documents.tables import FAILED, PENDING, STORED, documents, files, versions
 from tsunagi_shared import clock, jobs
 from tsunagi_shared.contracts.audience import View
@@ -104,7 +104,7 @@ def ask_for_pdf(connection: Connection, document_id: str, version: int) -> None:
 def packaged_templates() -> dict[str, bytes]:
     """The Word templates by their name, as they lie in the package."""
     folder = Path(__file__).parent / "word"
-    names = {row.template_name for row in KINDS if not row.attached}
+    names = {name for row in KINDS if not row.attached for name in row.template_names}
     return {name: (folder / f"{name}.docx").read_bytes() for name in names}
 
 
@@ -174,10 +174,10 @@ class Making:
             return _nothing
         view = View(document.view)
         data: Any = msgspec.json.decode(order.event, type=EVENTS[order.type].data)
-        template = self._templates[row_of(order.type, document.kind, view).template_name]
+        template = self._templates[template_name(row_of(order.type, document.kind, view), data)]
         hidden, withheld = (msgspec.json.decode(text, type=list[str]) for text in (document.hidden, document.withheld))
         only = bool(document.support_meeting_only)
-        context = sheet_context(data, document.kind, view, hidden, withheld, only)
+        context = sheet_context(data, document.kind, view, hidden, withheld, only, document.recipient)
         try:
             word = await self._engine.render(template, context, marks=sheet_marks(only), title=document.title)
         except RenderFailed as error:

@@ -79,20 +79,25 @@ class GroundFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SittingFact(msgspec.Struct, frozen=True, kw_only=True):
-    """An agency's people who hear the form in a 支援会議. `members` are their user ids; none: all its staff."""
+    """An agency's people who hear the form in a 支援会議. `members` are their user ids; none: all its staff. `forms`: what
+    they hear (`<kind>/<id>`); empty: whatever form the facts are of."""
 
     ref: str
     agency: str
     members: tuple[str, ...]
     until: dt.date | None = None
+    forms: frozenset[str] = frozenset()
 
 
 class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides who may see one form.
 
     `form`: `referral/<id>`; `persons`: whom it shows, the subject first; `answers`: the agency that wrote the referral a
-    reply is about; `allocated_until`: the last day of those allocated until one; `wrote_of`: by agency, who stands on the
-    referrals of the case that it wrote, and so is known to it; `withdrawn`: the code of its 取下げ or 誤送付.
+    reply is about; `allocated_until`: the last day of those allocated until one; `own_rows`: of a plan in force, the agencies
+    of its rows with the last day of each (None: open); `wrote_of`: by agency, who stands on the referrals of the case that it
+    wrote, and so is known to it; `withdrawn`: the code of its 取下げ or 誤送付. Of minutes: `hearing`, the
+    agencies that were there for the item; `closed`: it was heard as 支援会議; `minimal`: as a minimal item. Of a request for
+    information: `addressee`, the `law` it rests on (empty: consent), and `asked_until`, the addressee's last day.
     """
 
     form: str
@@ -106,9 +111,16 @@ class FormFacts(msgspec.Struct, frozen=True, kw_only=True):
     allocated: tuple[str, ...] = ()
     allocated_until: Mapping[str, dt.date] = {}
     sittings: tuple[SittingFact, ...] = ()
+    own_rows: Mapping[str, dt.date | None] = {}
     answers: str = ""
     wrote_of: Mapping[str, frozenset[str]] = {}
     withdrawn: str = ""
+    hearing: frozenset[str] = frozenset()
+    closed: bool = False
+    minimal: bool = False
+    addressee: str = ""
+    law: str = ""
+    asked_until: dt.date | None = None
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +130,7 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True):
     consent: bool = False
     grounds: bool = False
     support_meeting: bool = False  # without the subject's consent it stays within the 支援会議
+    sitting: View | None = None  # what those who hear it in a sitting see; None: as `grounds` says, all of it
 
 
 _KINDS = {
@@ -129,8 +142,17 @@ _KINDS = {
     "consent_withdrawal": _Kind(),
     "consent_extension": _Kind(),
     "contact": _Kind(),
+    "plan": _Kind(grounds=True, support_meeting=True),
+    "plan_agreement": _Kind(),
+    "municipal_decision": _Kind(),
+    "support_answer": _Kind(),
     "pledge": _Kind(provider=False),
     "withdrawal": _Kind(provider=False),
+    "meeting": _Kind(provider=False, sitting=View.OWN_ITEM),
+    "minutes": _Kind(sitting=View.OWN_ITEM),
+    "information_request": _Kind(),
+    "information_answer": _Kind(),
+    "contact_log": _Kind(),
 }
 
 
@@ -142,7 +164,7 @@ def of_form(facts: FormFacts, profile: Profile, day: dt.date) -> Audience:
     kind = _KINDS[facts.kind]
     persons = tuple(dict.fromkeys(facts.persons))
     consented = bool(persons) and consents.consented(facts.consents, persons[0], day)
-    support_meeting_only = kind.support_meeting and not consented
+    support_meeting_only = facts.closed or (kind.support_meeting and not consented)
     widest: dict[str, AudienceEntry] = {}
     for entry in _found(facts, kind, persons, support_meeting_only, profile, day):
         known = widest.get(entry.agency)
@@ -152,8 +174,8 @@ def of_form(facts: FormFacts, profile: Profile, day: dt.date) -> Audience:
     if facts.protections:
         entries = tuple(_protected(entry, facts.protections, persons, day) for entry in entries)
     left_out: tuple[Withheld, ...] = ()
-    if kind.consent:
-        wanted = dict.fromkeys((*facts.destinations, *facts.allocated))
+    if kind.consent or facts.own_rows:
+        wanted = dict.fromkeys(facts.own_rows or (*facts.destinations, *facts.allocated))
         left_out = tuple(_why_not(agency, facts, profile, day) for agency in wanted if agency not in widest)
     return Audience(entries, left_out, support_meeting_only)
 
@@ -184,12 +206,15 @@ def _found(
     yield AudienceEntry(section, Basis(BasisKind.RESPONSIBLE_SECTION, section), View.FULL)
     if facts.withdrawn:
         return
-    if kind.provider:
+    if kind.provider and not facts.closed:
         yield from _provider(facts, persons, profile, day)
     if kind.consent and persons:
         yield from _consented(facts, persons, profile, day)
+    if facts.own_rows and persons:
+        yield from _asked(facts, persons, profile, day)
     if support_meeting_only:
         yield from _secretariat(profile, day)
+    yield from _of_meetings(facts, kind, persons, profile, day)
     if kind.grounds:
         yield from _grounds(facts, day)
 
@@ -240,6 +265,17 @@ def _consented(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day
         yield AudienceEntry(agency, basis, View.SUMMARY, until=until, hidden=hidden)
 
 
+def _asked(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day: dt.date) -> Iterator[AudienceEntry]:
+    """The agencies of a plan's rows: each its own rows, as far as there is consent, until its part ends."""
+    for agency, last in facts.own_rows.items():
+        consent = consents.covering(facts.consents, persons[0], agency, profile, day)
+        if consent is not None:
+            hidden, until = _others(facts, persons, agency, profile, day)
+            until = consents.earlier(consents.earlier(consents.end_for(consent, agency, profile), until), last)
+            basis = Basis(BasisKind.CONSENT, f"consent/{consent.id}")
+            yield AudienceEntry(agency, basis, View.OWN_ALLOCATION, until=until, hidden=hidden)
+
+
 def _others(
     facts: FormFacts, persons: tuple[str, ...], agency: str, profile: Profile, day: dt.date,
     known: frozenset[str] = _NOBODY,
@@ -268,11 +304,46 @@ def _secretariat(profile: Profile, day: dt.date) -> Iterator[AudienceEntry]:
         yield AudienceEntry(profile.roles.support_meeting_secretariat, basis, View.FULL)
 
 
-def _grounds(facts: FormFacts, day: dt.date) -> Iterator[AudienceEntry]:
-    for sitting in facts.sittings:
+def _of_meetings(
+    facts: FormFacts, kind: _Kind, persons: tuple[str, ...], profile: Profile, day: dt.date
+) -> Iterator[AudienceEntry]:
+    """Who hears it in a sitting, and who was there for the item whose minutes it is; who is asked for information."""
+    for sitting in facts.sittings if kind.grounds or kind.sitting is not None else ():
         if sitting.until is None or day <= sitting.until:
             basis = Basis(BasisKind.SITTING, sitting.ref)
-            yield AudienceEntry(sitting.agency, basis, View.FULL, sitting.members, sitting.until)
+            yield AudienceEntry(sitting.agency, basis, kind.sitting or View.FULL, sitting.members, sitting.until)
+    if facts.minimal:
+        yield AudienceEntry(profile.roles.multi_agency_provider, Basis(BasisKind.PROVIDER, facts.form), View.FULL)
+    elif persons and not facts.closed:
+        for agency in sorted(facts.hearing):
+            yield from _named(facts, persons, agency, View.OWN_ITEM, profile, day)
+    if facts.addressee and (facts.asked_until is None or day <= facts.asked_until):
+        yield from _addressed(facts, persons, profile, day)
+
+
+def _addressed(facts: FormFacts, persons: tuple[str, ...], profile: Profile, day: dt.date) -> Iterator[AudienceEntry]:
+    """Who is asked for information, by law or as far as there is consent, until some time after the answer was due."""
+    if facts.law:
+        basis = Basis(BasisKind.LEGAL_DUTY, facts.form, facts.law)
+        yield AudienceEntry(facts.addressee, basis, View.FULL, until=facts.asked_until)
+    elif persons:
+        for entry in _named(facts, persons, facts.addressee, View.FULL, profile, day):
+            yield msgspec.structs.replace(entry, until=consents.earlier(entry.until, facts.asked_until))
+
+
+def _named(
+    facts: FormFacts, persons: tuple[str, ...], agency: str, view: View, profile: Profile, day: dt.date
+) -> Iterator[AudienceEntry]:
+    """An agency that the subject agreed to, as long as that holds."""
+    consent = consents.covering(facts.consents, persons[0], agency, profile, day)
+    if consent is not None:
+        hidden, until = _others(facts, persons, agency, profile, day)
+        until = consents.earlier(consents.end_for(consent, agency, profile), until)
+        basis = Basis(BasisKind.CONSENT, f"consent/{consent.id}")
+        yield AudienceEntry(agency, basis, view, until=until, hidden=hidden)
+
+
+def _grounds(facts: FormFacts, day: dt.date) -> Iterator[AudienceEntry]:
     for ground in facts.grounds:
         if ground.until is None or day <= ground.until:
             basis = Basis(ground.kind, f"ground/{ground.id}", ground.law)

@@ -14,6 +14,7 @@ from tsunagi_intake import (
     cases,
     joining,
     people,
+    plan_reading,
     projections,
     rules,
     standing,
@@ -24,6 +25,7 @@ from tsunagi_intake import (
 from tsunagi_intake.case_sections import AllocationLine, GroundLine, ProtectionLine, RecordLine
 from tsunagi_intake.joining import MatchLine
 from tsunagi_intake.people import PersonLine
+from tsunagi_intake.plan_reading import PlanLine
 from tsunagi_intake.projections import DocumentLine
 from tsunagi_intake.rules import Action, Standing
 from tsunagi_intake.standing import CaseRow
@@ -34,6 +36,7 @@ from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.profile import Profile, Role
+from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.forms.withheld_text import without
 from tsunagi_shared.problems import not_found
 
@@ -44,7 +47,8 @@ RECORDS_SHOWN = 5  # of each kind; the others are a page of their own
 _ON_THE_CASE = (
     Action.GIVE_CONSENT, Action.WITHDRAW_CONSENT, Action.EXTEND_CONSENT, Action.ASSESS, Action.LOG_CONTACT, Action.EVALUATE,
     Action.PROTECT, Action.LIFT_PROTECTION, Action.ALLOCATE, Action.SET_LEAD, Action.CLOSE_CASE, Action.JOIN_CASES,
-    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.END_GROUND, Action.HOLD, Action.DISCLOSE,
+    Action.RECORD_GROUND, Action.REVIEW_GROUND, Action.END_GROUND, Action.HOLD, Action.DISCLOSE, Action.REQUEST_INFORMATION,
+    Action.ISSUE_CONTACT_LOG,
 )  # fmt: skip
 _ON_A_REFERRAL = (Action.REPLY, Action.CORRECT, Action.WITHDRAW_REFERRAL, Action.RECALL_REFERRAL)
 
@@ -95,6 +99,8 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     people: tuple[PersonLine, ...]
     some_hidden: bool
     referrals: tuple[CaseReferral, ...]
+    plans: tuple[PlanLine, ...]
+    plan_kinds: tuple[PlanKind, ...]  # that the caller may draw up
     records: tuple[RecordLine, ...]
     documents: tuple[DocumentLine, ...]
     protections: tuple[ProtectionLine, ...]
@@ -125,6 +131,8 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
     written = case_sections.records_of(connection, principal, group, RECORDS_SHOWN)
     views = {f"referral/{line.id}": line.view for line in taken}
     views |= {f"{line.kind}/{line.id}": line.view for line in written}
+    planned = plan_reading.lines_of(connection, principal, group)
+    views |= {f"plan/{line.id}": line.view for line in planned}
     lines = timeline.visible(connection, principal, seen, full=full, before=before)
     told = joining.is_told(principal, profile, own)
     cut = tuple(found for seq in full for found in withholding.of_case(connection, principal, seq))
@@ -138,6 +146,7 @@ def case_page(connection: Connection, principal: Principal, profile: Profile, nu
         previous=joining.previous_of(connection, principal, case), view=own.view or View.MINIMAL,
         actions=actions_in[number], actions_in=actions_in, people=shown.lines, some_hidden=shown.some_hidden,
         referrals=taken, records=written,
+        plans=planned, plan_kinds=plan_reading.kinds_offered(principal, profile, own),
         documents=projections.documents_of(connection, views, principal.agency),
         protections=case_sections.protections_of(connection, full, _reads_reasons(principal), cut),
         allocations=case_sections.allocations_of(connection, full, cut),

@@ -18,7 +18,10 @@ from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.forms.withheld_text import Patterns, without
 
 # The kinds of records that a case shows by themselves; withdrawals and the like stand with what they belong to
-KINDS = ("reply", "consent", "assessment", "contact", "evaluation")
+KINDS = (
+    "reply", "consent", "assessment", "contact", "evaluation", "minutes", "information_request", "information_answer",
+    "contact_log",
+)  # fmt: skip
 
 
 class RecordLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from tsunagi_intake import plan_facts
 from tsunagi_intake.lifecycle import CaseFacts, CaseState, case_state
 from tsunagi_intake.tables import audience, case_lists, consents, records, referrals
 from tsunagi_intake.tables import cases as table
@@ -184,6 +185,7 @@ def _facts(connection: Connection, row: sa.Row[tuple[object, ...]]) -> CaseFacts
         .select_from(consents)
         .where(consents.c.case == row.seq, consents.c.person == subject, consents.c.status == ConsentStatus.GIVEN.value)
     ).scalar_one()
+    plans, outreach = plan_facts.states_of(connection, (row.seq, *joined_to(connection, row.seq)))
     return CaseFacts(
         all_withdrawn=bool(taken) and not standing,
         replied="accepted" if "accepted" in answers else "returned" if answers == {"returned"} else "",
@@ -191,6 +193,8 @@ def _facts(connection: Connection, row: sa.Row[tuple[object, ...]]) -> CaseFacts
         intake=any(found.stage == Stage.INTAKE.value for found in assessments),
         assessed=any(found.stage == Stage.ASSESSMENT.value for found in assessments),
         consented=given > 0,
+        plans=plans,
+        outreach=outreach,
         lead=row.lead,
         ended_code=row.ended_code,
     )

@@ -29,7 +29,9 @@ from tsunagi_shared.database import Statement, insert_of
 from tsunagi_shared.outbox import Outbox
 
 # Of these kinds nothing is drawn, so that nothing of them is published
-WITHOUT_DOCUMENTS = frozenset({"contact", "withdrawal", "consent_withdrawal", "consent_extension"})
+WITHOUT_DOCUMENTS = frozenset(
+    {"contact", "withdrawal", "consent_withdrawal", "consent_extension", "support_answer", "information_answer"}
+)
 
 Row = tuple[str | None, ...]  # of the audience, as stored: the columns named next
 _COLUMNS = ("basis_kind", "basis_ref", "law", "view", "members", "until", "hidden", "withheld")

@@ -24,7 +24,9 @@ FREE = frozenset({Kind.LINE, Kind.TEXT})
 # Of a form about somebody else: what says nothing of that person by itself
 _OF_THE_CASE = frozenset({Kind.DATE, Kind.AGENCY, Kind.AGENCIES, Kind.REFERENCE})
 # What is written by or about staff, and needs no second look
-_OF_STAFF = frozenset({"author", "recorder", "heard_by", "explained_by", "evidence", "contact_phone"})
+_OF_STAFF = frozenset(
+    {"author", "recorder", "heard_by", "explained_by", "evidence", "contact_phone", "in_charge", "given_by"}
+)
 _OF_SUBJECT = ("protection", "protection_kind", "consent", "reception")
 _OF_OTHERS = frozenset({"household_issues"})  # 世帯のほかの人や、世帯全体の課題
 
@@ -69,8 +71,12 @@ def parts_of(form: msgspec.Struct, codes: Codes, about: About) -> tuple[Part, ..
 
 
 def _nested(form: msgspec.Struct, field: Field, value: Any, codes: Codes, about: About) -> Iterator[Line]:
-    if field.kind is Kind.ROWS:
+    if field.name == "household":
         yield from _household(field, value, codes, about)
+    elif field.kind is Kind.ROWS:  # what agencies do, who was there: not of the household, as far as it can be told
+        for row in value:
+            for part in field.fields:
+                yield from _lines(row, part, getattr(row, part.name), codes, about)
     elif (field.name == "person" or field.name in _OF_SUBJECT) and not about.is_subject:
         yield _not_shown(field)
     else:

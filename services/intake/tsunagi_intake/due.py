@@ -27,6 +27,7 @@ from tsunagi_intake.tables import (
     records,
     referrals,
 )
+from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.contracts.profile import Agency, LegalRole, Operation, Profile
 from tsunagi_shared.forms.referral import ConsentStatus
 
@@ -87,7 +88,7 @@ def find(connection: Connection, profile: Profile, day: dt.date) -> Found:
     ends: dict[int, Due] = {}
     for name, case, identity in _ended(connection, day.isoformat()):
         getattr(ends.setdefault(case, Due(case=case)), name).append(identity)
-    others: set[int] = set()
+    others = set(_papers_closed(connection, day.isoformat()))
     if last is None or last.roles != look.roles:
         others.update(connection.execute(sa.select(cases.c.seq).where(cases.c.state != ERASED)).scalars())
     else:
@@ -101,6 +102,12 @@ def find(connection: Connection, profile: Profile, day: dt.date) -> Found:
         for case in (*ends, *sorted(others - ends.keys()))
     ]
     return Found(tuple(due), look, look != last)
+
+
+def _papers_closed(connection: Connection, today: str) -> Iterator[int]:
+    """Cases with papers that a sitting's members may not read any more: the days kept for that are over."""
+    over = audience.c.basis_kind == BasisKind.SITTING.value, audience.c.until < today
+    yield from connection.execute(sa.select(audience.c.case).where(*over).distinct()).scalars()
 
 
 def remember(connection: Connection, look: Look) -> None:

@@ -24,6 +24,8 @@ from sqlalchemy import Connection
 
 from tsunagi_intake import cases, disposals, retention
 from tsunagi_intake.disposals import ERASE, ERASED, SKIPPED, EraseOrder
+from tsunagi_intake.meeting_tables import agenda_items, community_issues, minutes_drafts
+from tsunagi_intake.plan_tables import plans
 from tsunagi_intake.tables import (
     allocations,
     audience,
@@ -243,19 +245,34 @@ def _empty(connection: Connection, case: int, number: str) -> None:
     for table in (revisions, audience):
         connection.execute(table.delete().where(table.c.form.in_(_of_forms((case,)))))
     for table in (
-        persons, consents, protections, grounds, allocations, case_keys, case_lists, records, referrals,
+        persons, consents, protections, grounds, allocations, plans, minutes_drafts, case_keys, case_lists, records, referrals,
     ):  # fmt: skip
         connection.execute(table.delete().where(table.c.case == case))
+    _forget_items(connection, case)
     for table in (documents, deliveries, receipts):
         connection.execute(table.delete().where(table.c.case_number == number))
 
 
+def _forget_items(connection: Connection, case: int) -> None:
+    """Of what sittings heard of the case, and of what they handed on, only numbers and codes are left."""
+    heard = sa.select(agenda_items.c.id).where(agenda_items.c.case == case)
+    handed_on = community_issues.update().where(community_issues.c.item.in_(heard))
+    connection.execute(handed_on.values(item="", text="", answer=""))
+    connection.execute(
+        agenda_items.update().where(agenda_items.c.case == case).values(
+            note="", papers="[]", state=sa.case((agenda_items.c.state == "open", "withdrawn"), else_=agenda_items.c.state)
+        )
+    )  # fmt: skip
+
+
 def _names_of(connection: Connection, case: int, number: str) -> frozenset[str]:
-    """By what a draft may name what it is about: numbers of the case and its referrals, ids of forms, consents, persons."""
+    """By what a draft may name what it is about: numbers of the case and its referrals, ids of forms, consents, persons,
+    agenda items."""
     found = {number}
     for row in connection.execute(sa.select(referrals.c.id, referrals.c.number).where(referrals.c.case == case)):
         found |= {row.id, row.number}
-    found |= set(connection.execute(sa.select(records.c.id).where(records.c.case == case)).scalars())
+    for table in (records, agenda_items):
+        found |= set(connection.execute(sa.select(table.c.id).where(table.c.case == case)).scalars())
     return frozenset(found)
 
 

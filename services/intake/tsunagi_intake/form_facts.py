@@ -1,7 +1,7 @@
 """What the rule on the audience needs to know of each form of a case, read from the tables at one stroke.
 
-A case of a thousand forms costs nine queries: consents, protections, grounds and allocations belong to the case and are
-shared by its forms.
+A case of a thousand forms costs a dozen queries: consents, protections, grounds, allocations and sittings belong to the case
+and are shared by its forms.
 
 - A person is known by the id of their first row in the case (`persons.same_as`).
 - Whom a form once showed it shows for good: a line taken off a referral, a referral taken back, do not make anybody unknown,
@@ -22,9 +22,10 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import known_persons
-from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact
-from tsunagi_intake.consents import ConsentFact, later
+from tsunagi_intake import agenda, known_persons, plan_facts
+from tsunagi_intake.agenda import HeardItem
+from tsunagi_intake.audience import FormFacts, GroundFact, ProtectionFact, SittingFact
+from tsunagi_intake.consents import ConsentFact, consented, later
 from tsunagi_intake.known_persons import Line
 from tsunagi_intake.tables import allocations, cases, consents, grounds, protections, records, referrals
 from tsunagi_shared import clock
@@ -36,8 +37,13 @@ from tsunagi_shared.forms.referral import ConsentStatus
 _STATUS = {status.value: status for status in ConsentStatus}
 ERASED = "erased"  # a case of which only its number is left
 TAKEN_BACK = ("withdrawn", "misdirected")
+_OF_A_SITTING = ("meeting", "minutes")  # may belong to no case
+_NO_ITEM = HeardItem(closed=False, minimal=False)
 # Kinds of records that belong to another record: nobody gets them on their own
-PAPERS = ("withdrawal", "consent_withdrawal", "consent_extension", "closure")
+PAPERS = (
+    "withdrawal", "consent_withdrawal", "consent_extension", "closure", "plan_agreement", "municipal_decision",
+    "support_answer",
+)  # fmt: skip
 
 
 class StoredForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,10 +194,15 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
     everybody = tuple(dict.fromkeys(person for referral in counting for person in standing[referral]))
     wanted = tuple(dict.fromkeys(agency for referral in counting for agency in destinations[referral]))
     origins = {f"referral/{found[0]}": found[1] for found in taken}
+    origins |= {f"information_request/{found[0]}": found[3] for found in written if found[1] == "information_request"}
+    minutes = agenda.heard(connection, case) if any(found[1] == "minutes" for found in written) else {}
+    rows_of = plan_facts.own_rows(connection, case, day) if any(found[1] == "plan" for found in written) else {}
     for found in written:
         people = tuple(dict.fromkeys((*_canonical(_texts.decode(found[7]), same_as), *everybody)))
-        forms.append(_record(found, people, wanted, origins.get(found[2], ""), shared))
+        own = {**shared, "own_rows": rows_of.get(found[0], {})}
+        forms.append(_record(found, people, wanted, origins.get(found[2], ""), minutes, own))
     others = known_persons.other_ids(lines)
+    forms = [_with_persons(form, standing.get(form.identity, everybody), others) for form in forms]
     return CaseForms(
         case=case,
         number=number,
@@ -199,9 +210,15 @@ def of_case(connection: Connection, profile: Profile, case: int, day: dt.date) -
         fiscal_year=fiscal_year,
         origin=origin or (taken[0][1] if taken else ""),
         joined=joined_into is not None,
-        forms=tuple(_with_persons(form, standing.get(form.identity, everybody), others) for form in forms),
+        forms=_with_sittings(tuple(forms), agenda.sittings_of(connection, case)),
         keys=known_persons.keys_of(lines),
     )
+
+
+def is_consented(found: CaseForms | None, day: dt.date) -> bool | None:
+    """Whether the case's 本人 has a consent that is live on that day; None where no form of it shows anybody."""
+    facts = next((form.facts for form in found.forms if form.facts.persons), None) if found else None
+    return None if facts is None else consented(facts.consents, facts.persons[0], day)
 
 
 def facts_of(connection: Connection, profile: Profile, form: str) -> FormFacts | None:
@@ -210,8 +227,11 @@ def facts_of(connection: Connection, profile: Profile, form: str) -> FormFacts |
     row = (_CASE_OF_REFERRAL if kind == "referral" else _CASE_OF_RECORD).first(connection, wanted=identity)
     if row is None:
         return None
-    if row[0] is None:  # a pledge belongs to no case
-        return FormFacts(form=form, kind=row[1], origin=row[2], persons=(), consents=(), protections=(), grounds=())
+    if row[0] is None:  # a pledge, a notice, and minutes of what is about nobody belong to no case
+        return FormFacts(
+            form=form, kind=row[1], origin=row[2], persons=(), consents=(), protections=(), grounds=(),
+            sittings=agenda.called_to(connection, form) if row[1] in _OF_A_SITTING else (),
+        )  # fmt: skip
     found = of_case(connection, profile, row[0], clock.today())
     return next((stored.facts for stored in found.forms if stored.facts.form == form), None) if found else None
 
@@ -267,15 +287,38 @@ def _record(
     people: tuple[str, ...],
     destinations: tuple[str, ...],
     answers: str,
+    minutes: Mapping[str, HeardItem],
     shared: Mapping[str, Any],
 ) -> StoredForm:
-    identity, kind, _, agency, state, revision, only, stored_persons = row
+    identity, kind, about, agency, state, revision, only, stored_persons = row
+    item = minutes.get(f"{kind}/{identity}", _NO_ITEM)
+    asked = kind == "information_request"
+    addressee, law = asked_of(about) if asked else ("", "")
     facts = FormFacts(
-        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations, persons=people,
-        answers=answers, withdrawn=state if state in TAKEN_BACK else "", **shared,
+        form=f"{kind}/{identity}", kind=kind, origin=agency, destinations=destinations,
+        persons=() if item.minimal else people, answers=answers, withdrawn=state if state in TAKEN_BACK else "",
+        hearing=item.agencies, closed=item.closed, minimal=item.minimal, addressee=addressee, law=law,
+        asked_until=dt.date.fromisoformat(about.rpartition("/")[2]) if asked else None, **shared,
     )  # fmt: skip
     return StoredForm(
         facts=facts, audience_revision=revision, support_meeting_only=bool(only), persons=stored_persons, left_out=""
+    )
+
+
+def asked_of(about: str) -> tuple[str, str]:
+    """(agency, law) of a request for information, out of what it is about: `agency/<id>/<law or nothing>/<last day>`."""
+    _, agency, law, _ = about.split("/")
+    return agency, law
+
+
+def _with_sittings(forms: tuple[StoredForm, ...], sittings: tuple[SittingFact, ...]) -> tuple[StoredForm, ...]:
+    """The forms with those who hear them in a 支援会議."""
+    if not sittings:
+        return forms
+    heard = {form.facts.form: tuple(fact for fact in sittings if form.facts.form in fact.forms) for form in forms}
+    return tuple(
+        msgspec.structs.replace(form, facts=msgspec.structs.replace(form.facts, sittings=heard[form.facts.form]))
+        for form in forms
     )
 
 

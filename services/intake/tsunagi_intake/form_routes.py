@@ -22,9 +22,9 @@ from tsunagi_shared.accounts import Principal
 from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, staff
 from tsunagi_shared.contracts.profile import Role
 from tsunagi_shared.forms.checks import FieldError
-from tsunagi_shared.forms.fields import form_schema
 from tsunagi_shared.forms.kinds import FORMS
-from tsunagi_shared.problems import Refusal, not_found, problem_of, too_large, wants_page
+from tsunagi_shared.forms.schema import form_schema
+from tsunagi_shared.problems import not_found, problem_of, too_large, wants_page
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import posted_fields, sign_in_page
 from tsunagi_shared.web.forms import (
@@ -196,14 +196,7 @@ async def save(
     if request.headers.get("content-type", "").startswith(posting.URLENCODED):
         return await _save_page(request, runtime, kind, place, body)
     principal = posting.acting(request, runtime)
-    if len(body) > posting.FORM_LIMIT_BYTES:
-        raise too_large()
-    try:
-        content = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(
-            400, "invalid-json", "JSONとして読み取れません。", "様式の項目名と値の組で送ってください。"
-        ) from None
+    content = posting.decoded(body, dict[str, Any], "様式の項目名と値の組で送ってください。")
     wanted = request.query_params.get("draft", "")
     saved = await runtime.database.write(
         lambda connection: drafts.save(connection, principal, kind, place.query(), content, wanted)

@@ -49,7 +49,10 @@ def _lines(
 
 def _words(field: Field, value: Any, profile: Profile, people: Mapping[str, str]) -> str:
     if field.kind is Kind.ROWS:
-        return "\n".join("　".join(str(part) for part in row.values() if part) for row in value)
+        return "\n".join(
+            "　".join(_words(part, row[part.name], profile, people) for part in field.fields if row.get(part.name))
+            for row in value
+        )
     if field.kind is Kind.DATE:
         return format_wareki(dt.date.fromisoformat(value))
     if field.kind is Kind.FLAG:

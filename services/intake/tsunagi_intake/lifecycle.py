@@ -12,6 +12,7 @@ import msgspec
 from tsunagi_intake.rulebook import REFUSALS, Broken
 from tsunagi_shared.contracts.profile import LegalRole
 from tsunagi_shared.forms.fields import CodeList
+from tsunagi_shared.forms.plan import PlanKind
 
 
 class CaseState(CodeList):
@@ -47,14 +48,6 @@ _ENDED = frozenset(
         CaseState.WITHDRAWN,
     }
 )
-
-
-class PlanKind(CodeList):
-    """プランの種類."""
-
-    MULTI_AGENCY = "multi_agency", "多機関協働"
-    PARTICIPATION = "participation", "参加支援"
-    OUTREACH = "outreach", "アウトリーチ等"
 
 
 class PlanState(CodeList):
@@ -147,6 +140,11 @@ class Action(CodeList):
     LOG_CONTACT = "log_contact", "支援経過の記録"
     EVALUATE = "evaluate", "評価"
     PLEDGE = "pledge", "守秘義務の誓約"
+    PROPOSE_PLAN = "propose_plan", "プランの作成・付議"
+    AGREE_PLAN = "agree_plan", "プランへの本人の合意の記録"
+    DECIDE_PLAN = "decide_plan", "支援決定"
+    STEP_PLAN = "step_plan", "プランの状態の変更"
+    ANSWER_SUPPORT = "answer_support", "支援依頼への回答"
     PROTECT = "protect", "住所等の秘匿"
     LIFT_PROTECTION = "lift_protection", "住所等の秘匿の解除"
     ALLOCATE = "allocate", "役割分担"
@@ -155,6 +153,10 @@ class Action(CodeList):
     JOIN_CASES = "join_cases", "ケースの統合"
     RECORD_GROUND = "record_ground", "同意以外の根拠の記録"
     REVIEW_GROUND = "review_ground", "同意以外の根拠の確認"
+    PUT_ON_AGENDA = "put_on_agenda", "会議への付議"
+    REQUEST_INFORMATION = "request_information", "情報提供依頼"
+    ANSWER_INFORMATION = "answer_information", "情報提供依頼への回答"
+    ISSUE_CONTACT_LOG = "issue_contact_log", "支援経過記録の発行"
     END_GROUND = "end_ground", "同意以外の根拠の終わり"
     PROPOSE_DISPOSAL = "propose_disposal", "廃棄の案"
     APPROVE_DISPOSAL = "approve_disposal", "廃棄の承認"

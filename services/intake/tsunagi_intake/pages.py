@@ -12,11 +12,12 @@ from tsunagi_intake import form_view
 from tsunagi_intake.audience import Withheld
 from tsunagi_intake.case_lines import ConsentStanding
 from tsunagi_intake.cases import ERASED, JOINED
-from tsunagi_intake.lifecycle import CaseState
+from tsunagi_intake.lifecycle import CaseState, PlanState
 from tsunagi_intake.projections import PdfState, WordState
 from tsunagi_intake.timeline import Happening
 from tsunagi_shared.contracts.audience import AudienceEntry, BasisKind, View
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.forms.protection import ProtectionField, ProtectionKind
 from tsunagi_shared.forms.referral import ConsentStatus, Urgency
 from tsunagi_shared.problems import wants_page
@@ -67,6 +68,10 @@ CHANGES = {
     "withdrawal": "様式が取り消されたため",
     "expired": "期限が来たため",
     "joining": "ケースがまとめられたため",
+    "plan": "プランが変わったため",
+    "sitting": "会議の招集・会議録によって",
+    "information_request": "情報提供を依頼したため",
+    "declined": "引き受けられません",
     "correction": "訂正されたため",
     "accepted": "受理",
     "returned": "差戻し",
@@ -105,6 +110,8 @@ WORDS = {
     "happenings": dict(Happening.choices()),
     "urgencies": dict(Urgency.choices()),
     "consents": dict(ConsentStatus.choices()),
+    "plan_states": dict(PlanState.choices()),
+    "plan_kinds": dict(PlanKind.choices()),
     "standings": dict(ConsentStanding.choices()),
     "protection_kinds": dict(ProtectionKind.choices()),
     "protection_fields": dict(ProtectionField.choices()),

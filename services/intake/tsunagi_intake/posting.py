@@ -41,6 +41,7 @@ from tsunagi_shared.web.forms import (
 )
 
 FORM_LIMIT_BYTES = 256 * 1024  # of the form as JSON; a page's post may take more for the same form
+DEEPEST = 20  # containers within each other in a body; no form has more than four
 URLENCODED = "application/x-www-form-urlencoded"
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -129,8 +130,11 @@ async def take(request: AnyRequest, runtime: Runtime, way: Way) -> Response[Any]
     return Response(answer, status_code=way.status, media_type=MediaType.JSON, headers=NO_STORE)
 
 
-async def act(request: AnyRequest, runtime: Runtime, way: Way) -> Response[Any]:
-    """Do something that has no form to fill in; a page's button posts its token and key."""
+async def act(request: AnyRequest, runtime: Runtime, way: Way, *, key: str = "") -> Response[Any]:
+    """Do something whose form, if any, was read already; a page posts its token and key beside it.
+
+    `key`: in the place of the page's. Refusal `idempotency-key-reused` for a page that was changed after it went through.
+    """
     content_type = request.headers.get("content-type", "application/json")
     if not content_type.startswith(URLENCODED):
         principal = _caller_in_json(request, content_type)
@@ -140,8 +144,17 @@ async def act(request: AnyRequest, runtime: Runtime, way: Way) -> Response[Any]:
     principal = principal_of(request)
     fields = await posted_fields(request)
     check_token(principal, fields.get(TOKEN_FIELD, ""))
-    answer = await _carry_out(request, runtime, principal, way, fields.get(KEY_FIELD, ""), b"")
+    # A doubled post differs in nothing that was typed; somebody who went back and typed something else sent another one
+    try:
+        typed = msgspec.json.encode(typed_pairs(await request.body()))
+    except PostError:
+        raise _unreadable_page() from None
+    answer = await _carry_out(request, runtime, principal, way, key or fields.get(KEY_FIELD, ""), typed)
     return Redirect(way.then(answer), status_code=303)
+
+
+def _unreadable_page() -> Refusal:
+    return Refusal(400, "bad-request", "送られた内容を読み取れません。", "画面を開き直して、もう一度操作してください。")
 
 
 def _caller_in_json(request: AnyRequest, content_type: str) -> Principal:
@@ -154,17 +167,27 @@ def _caller_in_json(request: AnyRequest, content_type: str) -> Principal:
 
 
 def _decoded(body: bytes) -> object:
+    return decoded(body, object, "書き方（引用符、かっこ、文字コードUTF-8）を確かめてください。")
+
+
+def decoded(body: bytes, wanted: Any, way_out: str) -> Any:
+    """JSON that was posted, as it came. Refusal 413; 400 for what cannot be read, or is nested deeper than any form."""
     if len(body) > FORM_LIMIT_BYTES:
         raise too_large()
+    unreadable = Refusal(400, "invalid-json", "JSONとして読み取れません。", way_out)
     try:
-        return msgspec.json.decode(body)
+        found = msgspec.json.decode(body, type=wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(
-            400,
-            "invalid-json",
-            "JSONとして読み取れません。",
-            "書き方（引用符、かっこ、文字コードUTF-8）を確かめてください。",
-        ) from None
+        raise unreadable from None
+    if _too_deep(found, DEEPEST):
+        raise unreadable
+    return found
+
+
+def _too_deep(value: object, left: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    return left == 0 or any(_too_deep(one, left - 1) for one in (value.values() if isinstance(value, dict) else value))
 
 
 def _check(raw: object, runtime: Runtime, way: Way) -> Checked[Any]:
@@ -212,16 +235,23 @@ async def _carry_out(
     try:
         return await runtime.database.write(carry_out)
     except idempotency.KeyReused:
-        raise Refusal(
-            409, "idempotency-key-reused", "同じ Idempotency-Key で、違う内容が送られました。何も保存していません。",
-            "新しい内容には新しいキーを付けてください。",
-        ) from None  # fmt: skip
+        raise _key_reused(request) from None
     except EventTooLarge:
         raise too_large() from None
     except Refusal as refusal:
         if refusal.problem.status != 422:  # a mistake in the form is no decision
             await put_on_record(runtime, principal, way.action, way.subject, refusal)
         raise
+
+
+def _key_reused(request: AnyRequest) -> Refusal:
+    if request.headers.get("content-type", "").startswith(URLENCODED):
+        title = "この画面は、すでに一度送られています。内容が違うため、いまの内容は保存していません。"
+        way_out = "前に送った内容を確かめて、必要なら、もう一度送ってください。"
+    else:
+        title = "同じ Idempotency-Key で、違う内容が送られました。何も保存していません。"
+        way_out = "新しい内容には新しいキーを付けてください。"
+    return Refusal(409, "idempotency-key-reused", title, way_out)
 
 
 async def put_on_record(runtime: Runtime, principal: Principal, action: str, number: str, refusal: Refusal) -> None:
@@ -267,9 +297,7 @@ async def _take_page(request: AnyRequest, runtime: Runtime, way: Way, body: byte
         raw = decode_urlencoded(body, definition.struct, local)
         wanted, again = rows_wanted(body), wants_page_again(body)
     except PostError:
-        raise Refusal(
-            400, "bad-request", "送られた内容を読み取れません。", "画面を開き直して、もう一度操作してください。"
-        ) from None
+        raise _unreadable_page() from None
     key, draft = fields.get(KEY_FIELD) or secrets.token_urlsafe(16), fields.get(drafts.FIELD, "")
     errors: tuple[FieldError, ...] = ()
     status, revision = 200, way.revision

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tsunagi_intake import audience as audiences
-from tsunagi_intake import cases, form_facts, numbering, persons
+from tsunagi_intake import cases, form_facts, meeting_events, numbering, persons, plan_facts
+from tsunagi_intake.lifecycle import PlanState
 from tsunagi_intake.tables import cases as cases_table
 from tsunagi_intake.tables import consents, protections, records, referrals
 from tsunagi_shared import clock
@@ -28,6 +29,7 @@ from tsunagi_shared.forms.consent import ConsentForm
 from tsunagi_shared.forms.fields import Field, Kind, fields_of
 from tsunagi_shared.forms.japanese import format_wareki
 from tsunagi_shared.forms.kinds import FORMS
+from tsunagi_shared.forms.plan import Plan
 from tsunagi_shared.forms.pledge import Pledge
 from tsunagi_shared.forms.referral import ConsentStatus, Referral
 from tsunagi_shared.outbox import Outbox
@@ -118,7 +120,8 @@ def _publish_record(connection: Connection, kind: str, identity: str, profile: P
         return
     person_ids = tuple(msgspec.json.decode(row.persons))
     provider = profile.roles.multi_agency_provider
-    event = published.data(
+    event_type, data = more.get("event", (published.type, published.data))
+    event = data(
         form_id=identity, revision=row.revision, number=row.number, case_number=row.case_number or "",
         received_at=clock.moment_of(row.submitted_at), submitted_by=_staff(row, profile),
         audience=entries_of(connection, row, profile), audience_revision=max(row.audience_revision, 1),
@@ -128,10 +131,10 @@ def _publish_record(connection: Connection, kind: str, identity: str, profile: P
         agency_names=_agencies_named(form, more, profile), support_meeting_only=bool(row.support_meeting_only),
         provider=provider, provider_name=profile.agency_names[provider], municipality_name=profile.municipality.name,
         local_labels=_local_labels(form, FORMS[kind].settings, profile), retention=_retention_of(row), form=form,
-        **{name: value for name, value in more.items() if name not in ("aggregate_revision", "addressed")},
+        **{name: value for name, value in more.items() if name not in ("aggregate_revision", "addressed", "event")},
     )  # fmt: skip
     outbox.add(
-        connection, published.type, event, aggregate=f"{kind}/{identity}",
+        connection, event_type, event, aggregate=f"{kind}/{identity}",
         revision=more.get("aggregate_revision", row.revision),
     )  # fmt: skip
 
@@ -159,6 +162,9 @@ def _agencies_in(fields: Iterable[Field], form: Any) -> Iterable[str]:
             yield value
         elif field.kind is Kind.AGENCIES:
             yield from value
+        elif field.kind is Kind.ROWS:
+            for row in value:
+                yield from _agencies_in(field.fields, row)
 
 
 def _nothing_more(connection: Connection, row: Row, form: Any, profile: Profile) -> dict[str, Any] | None:
@@ -203,6 +209,31 @@ def _of_pledge(connection: Connection, row: Row, form: Pledge, profile: Profile)
     return {"body_name": body.name_on(form.given_on), "law_text": f"{law}　{basis.text}" if basis else ""}
 
 
+def _of_plan(connection: Connection, row: Row, form: Plan, profile: Profile) -> dict[str, Any] | None:
+    """Where the plan stands. A draft has no paper; what was decided has another than a proposal."""
+    plan = plan_facts.find(connection, row.id)
+    if plan is None or plan.state is PlanState.DRAFT:
+        return None
+    decided = plan.provisional or plan.confirmed_on is not None or plan.effective_on is not None
+    previous = plan_facts.find(connection, plan.previous) if plan.previous else None
+    day = plan.meeting_on or plan.confirmed_on
+    body = profile.bodies_by_id.get(plan.body)
+    return {
+        "event": (events.PLAN_DECIDED, events.PlanDecided) if decided else (events.PLAN_PROPOSED, events.PlanProposed),
+        "plan_number": plan.number,
+        "round": plan.round,
+        "state": plan.state.value,
+        "state_name": plan.state.label,
+        "previous_number": previous.number if previous else "",
+        "provisional": plan.provisional,
+        "decided": events.PlanDates(
+            meeting_on=day, body_name=body.name_on(day) if body and day else "",
+            legal_role_name=plan.heard_under.label if plan.heard_under else "", agreed_on=plan.agreed_on,
+            municipal_on=plan.municipal_on,
+        ),
+    }  # fmt: skip
+
+
 class _Published(msgspec.Struct, frozen=True):
     type: str
     data: Callable[..., FormRecorded]
@@ -214,9 +245,15 @@ _PUBLISHED = {
     "consent": _Published(events.CONSENT_GIVEN, events.ConsentGiven, _of_consent),
     "assessment": _Published(events.ASSESSMENT_SUBMITTED, events.AssessmentSubmitted, _nothing_more),
     "evaluation": _Published(events.EVALUATION_SUBMITTED, events.EvaluationSubmitted, _nothing_more),
+    "plan": _Published(events.PLAN_PROPOSED, events.PlanProposed, _of_plan),
     "pledge": _Published(events.PLEDGE_GIVEN, events.PledgeGiven, _of_pledge),
+    "meeting": _Published(events.MEETING_CONVENED, events.MeetingConvened, meeting_events.of_meeting),
+    "minutes": _Published(events.MEETING_RECORDED, events.MeetingRecorded, meeting_events.of_minutes),
+    "information_request": _Published(
+        events.INFORMATION_REQUESTED, events.InformationRequested, meeting_events.of_information_request
+    ),
+    "contact_log": _Published(events.CONTACT_LOG_ISSUED, events.ContactLogIssued, meeting_events.of_contact_log),
 }
-assert {row.data for row in _PUBLISHED.values()} <= set(FormRecorded.__subclasses__())
 
 
 def publish_consent_end(

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from tsunagi_intake import actions, consent_changes, consent_records, pages, record_reading, records
+from tsunagi_intake import actions, consent_changes, consent_records, minutes, pages, plans, record_reading, records
 from tsunagi_intake.form_pages import Place
 from tsunagi_intake.posting import AnyRequest, Revision, Way, act, late_write, look_up, take, to_case
 from tsunagi_intake.records import Receipt
@@ -29,6 +29,8 @@ from tsunagi_shared.runtime import Runtime
 
 def _to_record(answer: bytes) -> str:
     receipt = msgspec.json.decode(answer, type=Receipt)
+    if receipt.kind == "plan":
+        return f"/plans/{receipt.id}"
     return f"/records/{receipt.kind}/{receipt.id}"
 
 
@@ -157,12 +159,16 @@ async def correct(
     runtime: NamedDependency[Runtime],
 ) -> Response[Any]:
     """Put a corrected form in its place; a page posts to the same address. 409 `changed-meanwhile` when it changed."""
-    if kind not in (*records.CORRECTABLE, "consent"):
+    if kind not in (*records.CORRECTABLE, "consent", "plan"):
         raise not_found()
 
     def carry_out(connection: Connection, write: records.Write, form: Any) -> bytes:
+        if kind == "plan":
+            return plans.rewrite(connection, write, identity, form)
         if kind == "consent":
             return consent_records.correct(connection, write, identity, form)
+        if kind == "minutes":
+            return minutes.correct(connection, write, identity, form)
         return records.correct(connection, write, kind, identity, form)
 
     way = Way(

@@ -103,16 +103,19 @@ def keep(
     *,
     about: str = "",
     record_id: str = "",
+    number: str = "",
 ) -> Kept:
-    """Store a form as a record. Its audience comes with the next recompute of its case."""
+    """Store a form as a record. Its audience comes with the next recompute of its case. `number`: empty: the next of its case
+    (of the pledges, where it belongs to none)."""
     moment = clock.now_us()
     record_id = record_id or uuid7(moment)
     year = clock.fiscal_year(clock.japanese_date(moment))
-    number = (
-        numbering.record_number(connection, case.seq, case.number)
-        if case
-        else numbering.pledge_number(connection, year)
-    )
+    if not number:
+        number = (
+            numbering.record_number(connection, case.seq, case.number)
+            if case
+            else numbering.pledge_number(connection, year)
+        )
     shown = persons.of_case(connection, case.seq) if case else ()
     principal = write.principal
     connection.execute(
@@ -145,6 +148,7 @@ _SUBMITTED = {
     "assessment": _Submitted(Action.ASSESS, Happening.ASSESSMENT_SUBMITTED),
     "contact": _Submitted(Action.LOG_CONTACT, Happening.CONTACT_LOGGED),
     "evaluation": _Submitted(Action.EVALUATE, Happening.EVALUATION_SUBMITTED),
+    "contact_log": _Submitted(Action.ISSUE_CONTACT_LOG, Happening.CONTACT_LOG_ISSUED),
 }
 
 
@@ -185,7 +189,7 @@ def receipt_of(kind: str, kept: Kept, case: CaseRow, state: str, changed: tuple[
 
 # corrections -----------------------------------------------------------------------------------------------------------
 
-CORRECTABLE = ("assessment", "contact", "evaluation", "reply")  # a consent: consent_records
+CORRECTABLE = ("assessment", "contact", "evaluation", "reply", "minutes")  # a consent: consent_records
 Unchanged = Callable[[Any, Any], tuple[FieldError, ...]]
 
 

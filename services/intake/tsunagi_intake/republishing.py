@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from tsunagi_intake import cases, changes, form_facts, publishing
 from tsunagi_intake.audience import Audience
 from tsunagi_intake.erasure import FORMS_IN_AN_EVENT
+from tsunagi_intake.meeting_tables import meetings
 from tsunagi_intake.tables import protections, records, referrals, timeline, tombstones
 from tsunagi_shared import clock
 from tsunagi_shared.contracts.events import RECORD_ERASED, RecordErased
@@ -31,7 +32,7 @@ def republish_since(runtime: Runtime, since: dt.date) -> tuple[int, int]:
     profile, outbox, start = runtime.profile, runtime.outbox, clock.midnight_us(since)
     with runtime.database.connection() as connection:
         wanted = _touched(connection, start)
-        forms = _pledges(connection, start, profile, outbox) + _erased(connection, start, outbox)
+        forms = _without_case(connection, start, profile, outbox) + _erased(connection, start, outbox)
     for place in range(0, len(wanted), CASES_AT_ONCE):
         with runtime.database.connection() as connection:
             forms += sum(
@@ -71,11 +72,15 @@ def publish_case(connection: Connection, profile: Profile, outbox: Outbox, case:
     return len(told)
 
 
-def _pledges(connection: Connection, start: int, profile: Profile, outbox: Outbox) -> int:
-    wanted = sa.select(records.c.id).where(records.c.kind == "pledge", records.c.submitted_at >= start)
-    found = connection.execute(wanted.order_by(records.c.seq)).scalars().all()
-    for identity in found:
-        publishing.publish_form(connection, f"pledge/{identity}", profile, outbox)
+def _without_case(connection: Connection, start: int, profile: Profile, outbox: Outbox) -> int:
+    """Pledges, notices of sittings, and minutes of what was about nobody."""
+    convened = sa.select(meetings.c.id).where(meetings.c.convened_at >= start)
+    wanted = sa.select(records.c.kind, records.c.id).where(
+        records.c.case.is_(None), sa.or_(records.c.submitted_at >= start, records.c.id.in_(convened))
+    )
+    found = connection.execute(wanted.order_by(records.c.seq)).all()
+    for row in found:
+        publishing.publish_form(connection, f"{row.kind}/{row.id}", profile, outbox)
     return len(found)
 
 

@@ -75,6 +75,13 @@ def _again(request: AnyRequest, raw: dict[str, Any], checked: Checked[Any]) -> t
     return str(raw.get("reason", "")), refusal
 
 
+async def _on_page(request: AnyRequest, runtime: Runtime, refusal: Refusal) -> None:
+    """Let a refusal through that brings the page back with what was typed: a rule's, to a browser. Others are raised."""
+    if not wants_page(request) or refusal.problem.status != 409:
+        raise refusal
+    await runtime.refusals.after_exception(refusal, request.scope)
+
+
 # the hold -------------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +121,11 @@ async def hold(number: FromPath[str], request: AnyRequest, runtime: NamedDepende
         action="hold.set", subject=number, then=lambda _: f"/cases/{number}/hold",
         carry_out=lambda connection, write: retention.hold(connection, write, number, form),
     )  # fmt: skip
-    return await posting.act(request, runtime, way)
+    try:
+        return await posting.act(request, runtime, way)
+    except Refusal as refusal:
+        await _on_page(request, runtime, refusal)
+        return await _hold_page(request, runtime, number, form.reason, refusal)
 
 
 # 廃棄簿 ---------------------------------------------------------------------------------------------------------------
@@ -211,7 +222,11 @@ async def refuse(identity: FromPath[str], request: AnyRequest, runtime: NamedDep
         action="disposal.refuse", subject=identity, then=_to_list,
         carry_out=lambda connection, write: disposals.refuse(connection, write, identity, form),
     )  # fmt: skip
-    return await posting.act(request, runtime, way)
+    try:
+        return await posting.act(request, runtime, way)
+    except Refusal as refusal:
+        await _on_page(request, runtime, refusal)
+        return await _disposal_page(request, runtime, identity, form.reason, refusal)
 
 
 # disclosure -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,16 @@ from __future__ import annotations
 from litestar import get
 from litestar.response import Redirect
 
-from tsunagi_intake import case_routes, form_routes, record_routes, referral_routes, retention_routes
+from tsunagi_intake import (
+    case_routes,
+    form_routes,
+    meeting_routes,
+    minutes_routes,
+    plan_routes,
+    record_routes,
+    referral_routes,
+    retention_routes,
+)
 from tsunagi_shared.auth import staff
 
 
@@ -21,5 +30,8 @@ ROUTES = (
     *record_routes.ROUTES,
     *case_routes.ROUTES,
     *form_routes.ROUTES,
+    *plan_routes.ROUTES,
+    *meeting_routes.ROUTES,
+    *minutes_routes.ROUTES,
     *retention_routes.ROUTES,
 )

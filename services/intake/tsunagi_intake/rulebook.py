@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tsunagi_intake.meeting_rules import CONSENT_GATE, DECISION_GATE, LIFE_CYCLE
 from tsunagi_intake.rule import Broken, Rule, rule_of
+from tsunagi_intake.sitting_rules import SITTINGS
 
 __all__ = ["REFUSALS", "RULES", "Broken", "Rule"]
 
@@ -179,7 +180,8 @@ _ACTIONS = (
         "見られる人の操作",
         "ケースと様式への操作は、それを見られる機関の人だけができる。見られない人には、あるかどうかも知らせない。ケースの全体を"
         "見られるのは、ケースのもとの共通様式（取り下げていない最初のもの）を書いた機関と、ほかの機関が書いた様式の全体を見られる"
-        "機関。自分で書いた記録や、まとめたほかのケースでは、広がらない。",
+        "機関。自分で書いた記録や、まとめたほかのケースでは、広がらない。書きかけの会議録と議題のメモも、ケースを見られる間だけ"
+        "見られる（支援会議と、番号と理由だけの議題は、その決まりによる）。",
         "4.2（unknown and forbidden give the same 404）、6.4",
         (
             "no-view",
@@ -209,7 +211,7 @@ _ACTIONS = (
         9,
         "機関の立場",
         "取下げと訂正は書いた機関、役割分担・主担当・同意以外の根拠・終了は多機関協働事業者か所管課、アセスメントと評価は多機関協働事業者か"
-        "役割分担の機関、廃棄と開示は所管課が行う。",
+        "役割分担の機関、支援決定・廃棄・開示は所管課が行う。",
         "domain §3.2（閲覧の表）、F:207-223",
         ("not-writer", "この操作は、様式を書いた機関が行います。", "書いた機関に依頼してください。"),
         (
@@ -223,6 +225,24 @@ _ACTIONS = (
             "地域福祉コーディネーターに、役割分担に加えるよう依頼してください。",
         ),
         ("not-section", "この操作は、所管課が行います。", "所管課に依頼してください。"),
+    ),
+    rule_of(
+        "may-plan",
+        9,
+        "プランを作る機関",
+        "プランの作成・付議と本人の合意の記録は、多機関協働事業者か、その種類の事業（参加支援は2号、アウトリーチ等は4号、多機関協働は5号）を"
+        "担う役割分担の機関が行う。支援依頼には、その行の機関が答える。",
+        "domain §2 様式6-8（書く人）、U:119-135・173-175、design §7（支援依頼書）",
+        (
+            "not-plan-owner",
+            "この種類のプランは、多機関協働事業者か、その事業を担う役割分担の機関が作ります。",
+            "多機関協働事業者に依頼するか、役割分担に加えるよう、地域福祉コーディネーターに依頼してください。",
+        ),
+        (
+            "not-asked-to-support",
+            "この支援依頼は、あなたの機関に宛てたものではありません。",
+            "プランの画面で、あなたの機関の役割を確かめてください。",
+        ),
     ),
     rule_of(
         "may-reply",
@@ -255,6 +275,6 @@ _ACTIONS = (
     ),
 )
 
-_TABLE = (*CONSENT_GATE, *DECISION_GATE, *LIFE_CYCLE, *_AUDIENCE, *_PERSONS, *_ACTIONS)
+_TABLE = (*CONSENT_GATE, *SITTINGS, *DECISION_GATE, *LIFE_CYCLE, *_AUDIENCE, *_PERSONS, *_ACTIONS)
 RULES: tuple[Rule, ...] = tuple(rule for rule, _ in _TABLE)
 REFUSALS: dict[str, Broken] = {broken.code: broken for _, refused in _TABLE for broken in refused}

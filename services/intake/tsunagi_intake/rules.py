@@ -18,7 +18,7 @@ from tsunagi_intake.rulebook import REFUSALS, RULES, Broken, Rule
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.audience import BasisKind, View
 from tsunagi_shared.contracts.profile import LegalRole, Profile, Role
-from tsunagi_shared.forms.fields import CodeList
+from tsunagi_shared.forms.meeting import MinimalReason
 
 __all__ = [
     "REFUSALS",
@@ -69,7 +69,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     referral it rests on, never by notes of the agency's own); `is_writer`: it wrote the form; `is_allocated`: the
     case was allocated to it; `case_state`: None where there is no case; `joined`: the case was joined to another;
     `form_state`: submitted | accepted | returned | live | withdrawn | misdirected, empty where there is no form;
-    `has_replied`: it answered this referral before; `made_by`: the user who made what is to be approved.
+    `has_replied`: it answered this referral before; `made_by`: the user who made what is to be approved; `draws_up`: the case
+    was allocated to it, and it carries out that part of the programme which plans of the kind belong to; `is_asked`: the
+    支援依頼 is addressed to it.
     """
 
     view: View | None = None
@@ -83,6 +85,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     form_state: str = ""
     has_replied: bool = False
     made_by: str = ""
+    draws_up: bool = False
+    is_asked: bool = False
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -107,6 +111,7 @@ _STEERING = _Need(roles=_STEERS, part=_OFFICE)
 _SECTION = _Need(roles=_OVERSEES, part=_Part(("is_section",), "not-section"), sees=False)
 _FULL = _Need(sees_all=True)
 _WORKERS = _Need(part=_Part(("is_provider", "is_allocated"), "not-allocated"))
+_PLANNERS = _Need(part=_Part(("is_provider", "draws_up"), "not-plan-owner"))
 _NEEDS: dict[Action, _Need] = {
     Action.READ: _Need(roles=_READS),
     Action.REPLY: _Need(),
@@ -120,6 +125,11 @@ _NEEDS: dict[Action, _Need] = {
     Action.LOG_CONTACT: _Need(),
     Action.EVALUATE: _WORKERS,
     Action.PLEDGE: _Need(sees=False),
+    Action.PROPOSE_PLAN: _PLANNERS,
+    Action.AGREE_PLAN: _PLANNERS,
+    Action.DECIDE_PLAN: _SECTION,
+    Action.STEP_PLAN: _STEERING,
+    Action.ANSWER_SUPPORT: _Need(part=_Part(("is_asked",), "not-asked-to-support")),
     Action.PROTECT: _FULL,
     Action.LIFT_PROTECTION: _Need(roles=_STEERS, part=_OFFICE, sees_all=True),
     Action.ALLOCATE: _STEERING,
@@ -128,6 +138,10 @@ _NEEDS: dict[Action, _Need] = {
     Action.JOIN_CASES: _STEERING,
     Action.RECORD_GROUND: _Need(roles=_DECLARES, part=_OFFICE),
     Action.REVIEW_GROUND: _SECTION,
+    Action.PUT_ON_AGENDA: _Need(roles=_DECLARES),
+    Action.REQUEST_INFORMATION: _Need(roles=_DECLARES, part=_OFFICE, sees_all=True),
+    Action.ANSWER_INFORMATION: _Need(),
+    Action.ISSUE_CONTACT_LOG: _Need(part=_Part(("is_provider", "is_section", "is_allocated"), "not-allocated")),
     Action.END_GROUND: _Need(roles=_DECLARES, part=_OFFICE),
     Action.PROPOSE_DISPOSAL: _SECTION,
     Action.APPROVE_DISPOSAL: _SECTION,
@@ -197,16 +211,6 @@ def _answered(standing: Standing) -> bool:
     return standing.form_state == "accepted" and standing.basis is not BasisKind.CONSENT
 
 
-class MinimalReason(CodeList):
-    """Why a plan's 終結 or 中断 is heard without the person's consent, as a minimal item."""
-
-    WITHDRAWN = "withdrawn", "同意が撤回された"
-    REFUSED = "refused", "同意しないと本人が言った"
-    EXPIRED = "expired", "同意の期限が切れた"
-    DIED = "died", "本人が亡くなった"
-    UNREACHABLE = "unreachable", "本人と連絡が取れない"
-
-
 class Attendee(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody present for an item. `chosen` by the convener for it, `told` of the duty of secrecy, `pledged` to it."""
 
@@ -222,7 +226,7 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `persons`: whom its papers show; `minimal`: why it is heard as a minimal item, None: it is an ordinary one; `purpose`:
     what is to be decided; `municipality`: the agencies that are the municipality itself; `shows`: what a minimal item's
-    papers hold.
+    papers hold; `consented`: whether the subject's consent is live that day, None where there is no subject.
     """
 
     body: str
@@ -234,10 +238,13 @@ class ItemFacts(msgspec.Struct, frozen=True, kw_only=True):
     minimal: MinimalReason | None = None
     municipality: frozenset[str] = frozenset()
     shows: frozenset[str] = frozenset()
+    consented: bool | None = None
 
 
 MINIMAL_CONTENT = frozenset({"case_number", "plan_number", "reason_code"})
 _MINIMAL_PURPOSES = frozenset({lifecycle.DecisionPurpose.END, lifecycle.DecisionPurpose.SUSPEND})
+# Reasons that there is no consent: none of them holds while there is one
+_WITHOUT_CONSENT = frozenset({MinimalReason.WITHDRAWN, MinimalReason.REFUSED, MinimalReason.EXPIRED})
 
 
 def consent_gate(item: ItemFacts, profile: Profile, day: dt.date) -> Broken | None:
@@ -257,9 +264,12 @@ def consent_gate(item: ItemFacts, profile: Profile, day: dt.date) -> Broken | No
 
 
 def _minimal_gate(item: ItemFacts, role: LegalRole, profile: Profile) -> Broken | None:
-    """`gate-minimal-item`: three codes, shown to the provider and the municipality, to end or suspend a plan."""
+    """`gate-minimal-item`: three codes, shown to the provider and the municipality, to end or suspend a plan without a
+    consent that is live."""
     allowed = item.municipality | {profile.roles.multi_agency_provider}
     if role is not LegalRole.LAYERED_SUPPORT_MEETING or item.purpose not in _MINIMAL_PURPOSES:
+        return REFUSALS["gate-minimal-purpose"]
+    if item.consented and item.minimal in _WITHOUT_CONSENT:
         return REFUSALS["gate-minimal-purpose"]
     if item.persons or not item.shows <= MINIMAL_CONTENT:
         return REFUSALS["gate-minimal-content"]

@@ -89,7 +89,8 @@ def view_of_case(connection: Connection, principal: Principal, case: int) -> tup
     """How much the caller's agency sees of a case, and on what basis; (None, None): nothing.
 
     All of it only by forms that others wrote, or by the referral that the case rests on (the first that was not taken back).
-    What the agency noted itself, or handed in later, shows it that form and no more of the case.
+    What the agency noted itself, or handed in later, shows it that form and no more of the case; so do minutes, what it is
+    asked to tell, and what one of its people hears in a sitting.
     """
     entries = sa.select(audience.c.view, audience.c.basis_kind).where(
         audience.c.case == case, *cases.may_read(principal)
@@ -104,8 +105,13 @@ def view_of_case(connection: Connection, principal: Principal, case: int) -> tup
     return View.MINIMAL if part.view == View.FULL.value else View(part.view), BasisKind(part.basis_kind)
 
 
+# Forms that show an agency themselves and no more of their case
+_BY_THEMSELVES = ("minutes", "information_request", "information_answer")
+
+
 def _speaks_for_the_case(agency: str, case: int) -> sa.ColumnElement[bool]:
-    """Whether the form of an entry is another agency's, or the referral that the case rests on."""
+    """Whether an entry shows all of the case: its form is the referral that the case rests on, or another agency's that was
+    neither addressed to this one nor only shown to somebody in a sitting."""
     identity = sa.func.substr(audience.c.form, sa.func.instr(audience.c.form, "/") + 1)
     own = [
         sa.exists().where(table.c.id == identity, table.c.agency == agency).correlate(audience)
@@ -118,7 +124,9 @@ def _speaks_for_the_case(agency: str, case: int) -> sa.ColumnElement[bool]:
         .limit(1)
         .scalar_subquery()
     )
-    return sa.or_(audience.c.form == first, sa.not_(sa.or_(*own)))
+    more = (sa.not_(audience.c.form.startswith(f"{kind}/")) for kind in _BY_THEMSELVES)
+    heard = audience.c.basis_ref.startswith("sitting/")
+    return sa.and_(sa.not_(heard), sa.or_(audience.c.form == first, sa.and_(sa.not_(sa.or_(*own)), *more)))
 
 
 def on_referral(connection: Connection, principal: Principal, profile: Profile, row: Any, case: CaseRow) -> Standing:

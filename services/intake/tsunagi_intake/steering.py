@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, records, standing, timeline
+from tsunagi_intake import cases, plan_effects, records, standing, timeline
 from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.rules import Action, Standing
 from tsunagi_intake.standing import CaseRow
@@ -53,6 +53,7 @@ def close(connection: Connection, write: Write, number: str, form: Closure) -> b
 def _close(connection: Connection, write: Write, number: str, form: Closure) -> Receipt:
     case, own = _gate(connection, write, number, Action.CLOSE_CASE)
     kept = records.keep(connection, write, case, "closure", form)
+    plan_effects.drop_open(connection, write, case.seq)
     values = {"ended_code": form.reason.value} | ({"lead": form.lead_agency} if form.lead_agency else {})
     connection.execute(table.update().where(table.c.seq == case.seq).values(values))
     revision = standing.touch(connection, case)

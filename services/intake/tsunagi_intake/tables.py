@@ -356,8 +356,7 @@ documents = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("page", sa.Text),
     sa.Column("readers", sa.Text),  # JSON list of agencies
-    # the event the readers were taken from
-    sa.Column("readers_revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("readers_revision", sa.Integer, nullable=False, server_default="0"),  # of the event they were taken from
     sa.Column("superseded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("word_state", sa.Text, nullable=False),  # unknown | stored | failed
     sa.Column("word_code", sa.Text, nullable=False),
@@ -398,3 +397,5 @@ receipts = sa.Table(
     sa.Column("misdelivered_by", sa.Text),
     sa.Column("misdelivered_code", sa.Text),
 )
+
+from tsunagi_intake import meeting_tables, plan_tables  # noqa: E402, F401 - on the same metadata: with these come those

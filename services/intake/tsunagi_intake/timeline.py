@@ -38,7 +38,20 @@ class Happening(CodeList):
     ASSESSMENT_SUBMITTED = "assessment_submitted", "インテーク・アセスメントシートを提出しました"
     CONTACT_LOGGED = "contact_logged", "支援経過を記録しました"
     EVALUATION_SUBMITTED = "evaluation_submitted", "評価シートを提出しました"
+    PLAN_DRAFTED = "plan_drafted", "プランを作り始めました"
+    PLAN_PROPOSED = "plan_proposed", "プランを付議しました"
+    PLAN_AGREED = "plan_agreed", "プランへの本人の合意を記録しました"
+    PLAN_MUNICIPAL = "plan_municipal", "支援決定を記録しました"
+    PLAN_DECIDED = "plan_decided", "プランの状態が変わりました"
+    SUPPORT_ANSWERED = "support_answered", "支援依頼への回答がありました"
     PLEDGE_GIVEN = "pledge_given", "守秘義務誓約を記録しました"
+    ITEM_ADDED = "item_added", "会議に付議しました"
+    ITEM_WITHDRAWN = "item_withdrawn", "会議への付議を取り下げました"
+    MEETING_CONVENED = "meeting_convened", "会議を招集しました"
+    MINUTES_CLOSED = "minutes_closed", "会議録ができました"
+    INFORMATION_REQUESTED = "information_requested", "情報提供を依頼しました"
+    INFORMATION_ANSWERED = "information_answered", "情報提供依頼に回答がありました"
+    CONTACT_LOG_ISSUED = "contact_log_issued", "支援経過記録を発行しました"
     RECORD_CORRECTED = "record_corrected", "記録を訂正しました"
     PROTECTION_SET = "protection_set", "住所等の秘匿を設定しました"
     PROTECTION_LIFTED = "protection_lifted", "住所等の秘匿を解除しました"
@@ -106,7 +119,9 @@ _OF_EVERYBODY = (
 _OF_A_FORM = (
     Happening.REFERRAL_SUBMITTED, Happening.REFERRAL_CORRECTED, Happening.REFERRAL_ANSWERED, Happening.REFERRAL_WITHDRAWN,
     Happening.REFERRAL_RECALLED, Happening.ASSESSMENT_SUBMITTED, Happening.CONTACT_LOGGED, Happening.EVALUATION_SUBMITTED,
-    Happening.RECORD_CORRECTED, Happening.AUDIENCE_CHANGED,
+    Happening.MINUTES_CLOSED, Happening.INFORMATION_REQUESTED, Happening.INFORMATION_ANSWERED,
+    Happening.CONTACT_LOG_ISSUED, Happening.RECORD_CORRECTED, Happening.AUDIENCE_CHANGED, Happening.PLAN_DRAFTED,
+    Happening.PLAN_PROPOSED, Happening.PLAN_AGREED, Happening.PLAN_MUNICIPAL, Happening.PLAN_DECIDED, Happening.SUPPORT_ANSWERED,
 )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases
-from tsunagi_intake.tables import audience, referrals
+from tsunagi_intake import cases, form_facts
+from tsunagi_intake.tables import audience, protections, referrals
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.forms.fields import Field, Kind, fields_of
 from tsunagi_shared.forms.kinds import FORMS
@@ -120,11 +120,18 @@ def of_form(connection: Connection, principal: Principal, form: str, case: int |
 
 
 def _in_case(connection: Connection, principal: Principal, case: int | None) -> tuple[frozenset[str], Patterns]:
-    """What is withheld from the caller's agency of any form of the case, or of one joined to it, and what finds it."""
+    """What is withheld from the caller's agency of any form of the case, or of one joined to it, and what finds it.
+
+    From whom nothing of the case is open (any more), all is withheld that anybody's protection does not clear them for.
+    """
     if case is None:
         return frozenset(), ()
     head = cases.head_of(connection, case)
     group = (head, *cases.joined_to(connection, head))
+    live = sa.select(1).where(audience.c.case.in_(group), *cases.may_read(principal)).limit(1)
+    if connection.execute(live).first() is None:
+        tokens = _of_anybody(connection, group, principal.agency)
+        return tokens, patterns_of(connection, group, tokens)
     wanted = sa.select(audience.c.withheld).where(
         audience.c.agency == principal.agency, audience.c.case.in_(group), audience.c.withheld != "[]"
     )
@@ -139,6 +146,15 @@ def _in_case(connection: Connection, principal: Principal, case: int | None) -> 
 def shown(kind: str, form: dict[str, Any], kept: Kept) -> dict[str, Any]:
     """The same JSON of a form without what is kept."""
     return form if kept == Kept() else _shown(fields_of(FORMS[kind].struct), form, kept)
+
+
+def shown_as_typed(content: Any, kept: Kept) -> Any:
+    """The same of what was typed into a form and not checked yet, whatever its shape: out of every text of it."""
+    if isinstance(content, dict):
+        return {name: shown_as_typed(value, kept) for name, value in content.items()}
+    if isinstance(content, list):
+        return [shown_as_typed(value, kept) for value in content]
+    return without(content, kept.patterns + kept.alike) if isinstance(content, str) else content
 
 
 def _shown(fields: Iterable[Field], form: dict[str, Any], kept: Kept) -> dict[str, Any]:
@@ -173,6 +189,35 @@ def put_back(
         return after
     old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
     return msgspec.convert(_restored(old, shown(form.partition("/")[0], old, kept), new), type(after))
+
+
+def put_back_as_typed(old: dict[str, Any], new: dict[str, Any], kept: Kept) -> dict[str, Any]:
+    """The same of what was typed and not checked yet: `new` in the place of `old`."""
+    found: dict[str, Any] = _restored(old, shown_as_typed(old, kept), new)
+    return found
+
+
+def of_everybody(connection: Connection, case: int) -> Patterns:
+    """Finds what is withheld from anybody in a case: for what leaves the case and must lead nobody to its people."""
+    group = form_facts.group_of(connection, case)
+    tokens = _of_anybody(connection, group)
+    return patterns_of(connection, group, tokens) + like(fields_of_tokens(tokens))
+
+
+def _of_anybody(connection: Connection, group: Collection[int], reader: str = "") -> frozenset[str]:
+    """What is withheld of anybody in these cases by a protection that was not lifted; not from an agency (`reader`) that it
+    clears."""
+    rows = connection.execute(
+        sa.select(protections.c.person, protections.c.fields, protections.c.cleared).where(
+            protections.c.case.in_(group), protections.c.lifted_at.is_(None)
+        )
+    )
+    return frozenset(
+        f"{row.person}:{field}"
+        for row in rows
+        if reader not in msgspec.json.decode(row.cleared, type=list[str])
+        for field in msgspec.json.decode(row.fields)
+    )
 
 
 def _restored(old: Any, cut: Any, new: Any) -> Any:

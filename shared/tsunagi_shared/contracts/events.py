@@ -22,8 +22,19 @@ from tsunagi_shared.contracts.intake_events import (
     AudienceChanged,
     ConsentGiven,
     ConsentWithdrawn,
+    ContactLogIssued,
+    ConvenedItem,
+    ConvenedMember,
     EvaluationSubmitted,
     FormRecorded,
+    InformationRequested,
+    LoggedContact,
+    MeetingConvened,
+    MeetingRecorded,
+    PlanDates,
+    PlanDecided,
+    PlanProposed,
+    PlanRecorded,
     PledgeGiven,
     ProtectionChanged,
     RecordErased,
@@ -47,6 +58,7 @@ __all__ = [
     "AUDIENCE_CHANGED",
     "CONSENT_GIVEN",
     "CONSENT_WITHDRAWN",
+    "CONTACT_LOG_ISSUED",
     "DELIVERY_FAILED",
     "DELIVERY_SENT",
     "DOCUMENT_ACKNOWLEDGED",
@@ -60,6 +72,11 @@ __all__ = [
     "EVALUATION_SUBMITTED",
     "EVENTS",
     "FILE_ADDED",
+    "INFORMATION_REQUESTED",
+    "MEETING_CONVENED",
+    "MEETING_RECORDED",
+    "PLAN_DECIDED",
+    "PLAN_PROPOSED",
     "PLEDGE_GIVEN",
     "PROTECTION_CHANGED",
     "RECORD_ERASED",
@@ -71,6 +88,9 @@ __all__ = [
     "AudienceChanged",
     "ConsentGiven",
     "ConsentWithdrawn",
+    "ContactLogIssued",
+    "ConvenedItem",
+    "ConvenedMember",
     "DataType",
     "DeliveryFailed",
     "DeliverySent",
@@ -86,6 +106,14 @@ __all__ = [
     "EventType",
     "FileAdded",
     "FormRecorded",
+    "InformationRequested",
+    "LoggedContact",
+    "MeetingConvened",
+    "MeetingRecorded",
+    "PlanDates",
+    "PlanDecided",
+    "PlanProposed",
+    "PlanRecorded",
     "PledgeGiven",
     "ProtectionChanged",
     "RecordErased",
@@ -123,6 +151,12 @@ CONSENT_GIVEN = "intake.consent.given.v1"
 PLEDGE_GIVEN = "intake.pledge.given.v1"
 ASSESSMENT_SUBMITTED = "intake.assessment.submitted.v1"
 EVALUATION_SUBMITTED = "intake.evaluation.submitted.v1"
+PLAN_PROPOSED = "intake.plan.proposed.v1"
+PLAN_DECIDED = "intake.plan.decided.v1"
+MEETING_CONVENED = "intake.meeting.convened.v1"
+MEETING_RECORDED = "intake.meeting.recorded.v1"
+INFORMATION_REQUESTED = "intake.information.requested.v1"
+CONTACT_LOG_ISSUED = "intake.contact_log.issued.v1"
 AUDIENCE_CHANGED = "intake.audience.changed.v1"
 CONSENT_WITHDRAWN = "intake.consent.withdrawn.v1"
 PROTECTION_CHANGED = "intake.protection.changed.v1"
@@ -150,6 +184,12 @@ EVENTS: dict[str, EventType] = {
         EventType(PLEDGE_GIVEN, PledgeGiven, ("documents",)),
         EventType(ASSESSMENT_SUBMITTED, AssessmentSubmitted, ("documents",)),
         EventType(EVALUATION_SUBMITTED, EvaluationSubmitted, ("documents",)),
+        EventType(PLAN_PROPOSED, PlanProposed, ("documents",)),
+        EventType(PLAN_DECIDED, PlanDecided, ("documents",)),
+        EventType(MEETING_CONVENED, MeetingConvened, ("documents",)),
+        EventType(MEETING_RECORDED, MeetingRecorded, ("documents",)),
+        EventType(INFORMATION_REQUESTED, InformationRequested, ("documents",)),
+        EventType(CONTACT_LOG_ISSUED, ContactLogIssued, ("documents",)),
         EventType(AUDIENCE_CHANGED, AudienceChanged, ("documents",)),
         EventType(CONSENT_WITHDRAWN, ConsentWithdrawn, ("documents",)),
         EventType(PROTECTION_CHANGED, ProtectionChanged, ("documents",)),

@@ -7,10 +7,16 @@ import datetime as dt
 import msgspec
 
 from tsunagi_shared.contracts.audience import AudienceEntry
+from tsunagi_shared.contracts.profile_codes import LegalRole
 from tsunagi_shared.forms.answers import Reply
 from tsunagi_shared.forms.assessment import Assessment
 from tsunagi_shared.forms.consent import ConsentForm
+from tsunagi_shared.forms.contact import Contact, ContactLogIssue
 from tsunagi_shared.forms.evaluation import Evaluation
+from tsunagi_shared.forms.information import InformationRequest
+from tsunagi_shared.forms.meeting import Meeting, MinimalReason, Occasion
+from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.forms.plan import Plan, PlanKind
 from tsunagi_shared.forms.pledge import Pledge
 from tsunagi_shared.forms.referral import Referral
 
@@ -117,6 +123,120 @@ class PledgeGiven(FormRecorded, frozen=True, kw_only=True):
     form: Pledge
     body_name: str = ""
     law_text: str = ""
+
+
+class PlanDates(msgspec.Struct, frozen=True, kw_only=True):
+    """What is on record of the decision about a plan; the three dates are each None while they are not."""
+
+    meeting_on: dt.date | None = None
+    body_name: str = ""
+    legal_role_name: str = ""
+    agreed_on: dt.date | None = None
+    municipal_on: dt.date | None = None
+
+
+class PlanRecorded(FormRecorded, frozen=True, kw_only=True):
+    """What both events of a plan carry. `round`: 1 for 初回, n for 再プラン第n-1回; `state`: its code in the life cycle of
+    plans, `state_name` as people read it; `provisional`: an outreach plan confirmed before there is consent."""
+
+    form: Plan
+    plan_number: str
+    round: int = 1
+    state: str
+    state_name: str = ""
+    previous_number: str = ""
+    decided: PlanDates = PlanDates()
+    provisional: bool = False
+
+
+class PlanProposed(PlanRecorded, frozen=True, kw_only=True):
+    """A plan was put before a meeting (プラン案)."""
+
+
+class PlanDecided(PlanRecorded, frozen=True, kw_only=True):
+    """A decision about a plan took effect: adopted, confirmed, ended, suspended (プラン 決定)."""
+
+
+class ConvenedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item as its notice names it: numbers only. `attends`: the agencies that hear it; `law_text`: the duty of secrecy
+    that binds them while they do."""
+
+    position: int  # from 1
+    case_number: str = ""
+    plan_number: str = ""
+    body_name: str
+    legal_role_name: str
+    occasion: Occasion
+    attends: tuple[str, ...] = ()
+    minimal: bool = False
+    law_text: str = ""
+
+
+class ConvenedMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody called to a sitting. `leaves_for`: positions of the items they leave for."""
+
+    agency: str
+    agency_name: str
+    name: str
+    title: str = ""
+    leaves_for: tuple[int, ...] = ()
+
+
+class MeetingConvened(FormRecorded, frozen=True, kw_only=True):
+    """A sitting was convened. Belongs to no case; nobody's data is in it but that of the staff called."""
+
+    form: Meeting
+    bodies: tuple[str, ...]  # names, in the order of form.bodies
+    convener_name: str = ""
+    organizer_name: str = ""
+    items: tuple[ConvenedItem, ...] = ()
+    members: tuple[ConvenedMember, ...] = ()
+    reply_by: dt.date | None = None
+
+
+class MeetingRecorded(FormRecorded, frozen=True, kw_only=True):
+    """The minutes of one item were closed (or corrected: the next revision). `meeting`: the head of its sitting;
+    `law_text`: the duty of secrecy of the body; `round_of_year`: 第n回 of the body in the 年度."""
+
+    form: Minutes
+    meeting: Meeting
+    meeting_number: str = ""
+    body_name: str
+    legal_role: LegalRole
+    legal_role_name: str
+    position: int
+    occasion: Occasion
+    plan_number: str = ""
+    plan_kind: PlanKind | None = None
+    minimal_reason: MinimalReason | None = None
+    law_text: str = ""
+    convener_name: str = ""
+    round_of_year: int = 0
+    hands_over_to_name: str = ""
+    closed_at: dt.datetime | None = None
+
+
+class InformationRequested(FormRecorded, frozen=True, kw_only=True):
+    """An agency was asked for information. `law_text`: the article as printed; `meeting_on`: the sitting it is for."""
+
+    form: InformationRequest
+    law_text: str = ""
+    meeting_on: dt.date | None = None
+
+
+class LoggedContact(msgspec.Struct, frozen=True, kw_only=True):
+    """One contact of a log, when it was put on record and by whom."""
+
+    form: Contact
+    at: dt.datetime
+    by: Staff
+
+
+class ContactLogIssued(FormRecorded, frozen=True, kw_only=True):
+    """The contacts of a period were issued as a log, in the order of their days."""
+
+    form: ContactLogIssue
+    entries: tuple[LoggedContact, ...] = ()
 
 
 class AudienceChanged(msgspec.Struct, frozen=True, kw_only=True):

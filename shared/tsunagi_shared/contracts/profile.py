@@ -45,6 +45,7 @@ from tsunagi_shared.contracts.profile_tables import (
     Paper,
     Partner,
     Post,
+    Project,
     RetentionClass,
     RetentionSettings,
     Roles,
@@ -86,6 +87,7 @@ __all__ = [
     "Problem",
     "Profile",
     "ProfileError",
+    "Project",
     "RetentionClass",
     "RetentionSettings",
     "RetentionStart",
@@ -101,7 +103,7 @@ PROFILE_FILE = "profile.toml"
 CONTACTS_FILE = "contacts.toml"
 VERSION_DIGITS = 12  # of the sha256 in hexadecimal: enough to tell the versions of one city's file apart
 
-NumberKind = Literal["referral", "case"]
+NumberKind = Literal["referral", "case", "plan", "meeting"]
 Table = TypeVar("Table", bound=msgspec.Struct)
 
 
@@ -130,6 +132,7 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     plan: ImplementationPlan | None = None
     posts: tuple[Post, ...] = ()
     partners: tuple[Partner, ...] = ()
+    projects: tuple[Project, ...] = ()
     papers: tuple[Paper, ...] = ()
     targets: tuple[Target, ...] = ()
     agency_lists: tuple[AgencyList, ...] = ()
@@ -281,7 +284,7 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
                 agencies=self.agency_names,
                 lists={row.id: row.name for row in self.agency_lists if row.covers(today)},
                 bodies={body.id: body.name_on(today) for body in self.bodies},
-                laws={row.id: row.text for row in self.legal_basis if row.covers(today)},
+                laws={row.id: row.text for row in self.legal_basis if row.allows_provision and row.covers(today)},
                 code_lists={
                     name: {row.code: row.label for row in rows if row.covers(today)}
                     for name, rows in self.code_lists.items()

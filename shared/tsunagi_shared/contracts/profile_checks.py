@@ -22,6 +22,7 @@ from tsunagi_shared.contracts.profile_tables import (
     Dated,
     LocalField,
 )
+from tsunagi_shared.contracts.schedule import SCHEDULE_FORMS, read_schedule
 from tsunagi_shared.contracts.toml_lines import Place
 
 if TYPE_CHECKING:
@@ -44,9 +45,6 @@ LOCAL_FIELDS_MOST = 40  # the referral's `local` holds no more entries
 FISCAL_ERAS = ((2019, "R", 2018), (1989, "H", 1988))
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
-)
-_SCHEDULE = re.compile(
-    r"毎週[月火水木金土日]曜日?|毎月(?:第[1-5](?:[・、]第?[1-5])*|最終)[月火水木金土日]曜日?|毎月[0-9]{1,2}日|年[0-9]{1,2}回"
 )
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 _PLACEHOLDERS = {"fiscal_year": "d?", "era_year": r"(?:0[2-4])?d?", "number": r"(?:0[1-9])?d?", "era_letter": ""}
@@ -229,11 +227,8 @@ def _check_body(body: Body, place: Place, report: Report) -> None:
     if LegalRole.SUPPORT_MEETING in held and not body.secrecy_basis:
         message = "支援会議には、構成員の守秘義務の根拠（legal_basis の id）が必要です。"
         report((*place, "secrecy_basis"), message, [(*place, "legal_roles")])
-    if body.schedule and not _SCHEDULE.fullmatch(body.schedule):
-        report(
-            (*place, "schedule"),
-            "「毎月第4水曜」「毎週月曜」「毎月10日」「年2回」の形で書いてください。随時のときは空にします。",
-        )
+    if read_schedule(body.schedule) is None:
+        report((*place, "schedule"), SCHEDULE_FORMS)
 
 
 def _check_people(profile: ProfileFile, agencies: set[str], report: Report) -> None:
@@ -243,6 +238,9 @@ def _check_people(profile: ProfileFile, agencies: set[str], report: Report) -> N
             report(("titles", n, "roles"), "役割が一つもありません。")
         for position, agency in enumerate(title.agencies):
             _known(agency, agencies, ("titles", n, "agencies", position), "機関", report)
+    for n, project in enumerate(profile.projects):
+        if project.agency:
+            _known(project.agency, agencies, ("projects", n, "agency"), "機関", report)
     for n, post in enumerate(profile.posts):
         _known(post.agency, agencies, ("posts", n, "agency"), "機関", report)
         _known(post.title, titles, ("posts", n, "title"), "職（titles）", report)
@@ -260,11 +258,14 @@ def _check_retention(profile: ProfileFile, report: Report) -> None:
 
 
 def _check_numbering(profile: ProfileFile, report: Report) -> None:
-    for key in ("referral", "case"):
-        if fault := _pattern_fault(getattr(profile.numbering, key)):
+    seen: set[str] = set()
+    for key in profile.numbering.__struct_fields__:
+        pattern = getattr(profile.numbering, key)
+        if fault := _pattern_fault(pattern):
             report(("numbering", key), fault)
-    if profile.numbering.referral == profile.numbering.case:
-        report(("numbering", "case"), "受付番号とケース番号は、見分けられるように違う形にしてください。")
+        elif pattern in seen:
+            report(("numbering", key), "ほかの番号と同じ形です。見分けられるように、違う形にしてください。")
+        seen.add(pattern)
 
 
 def _pattern_fault(pattern: str) -> str:

@@ -81,6 +81,8 @@ class Activity(CodeList):
     ENTRY = "entry", "相談・発見の入口"
     INFORMATION = "information", "情報提供"
     COMMUNITY_BUILDING = "community_building", "地域づくり"
+    PARTICIPATION = "participation", "参加の受入れ・連携"
+    OUTREACH = "outreach", "アウトリーチ先"
 
 
 class FormKind(CodeList):

@@ -18,6 +18,7 @@ from tsunagi_shared.contracts.profile_codes import (
     RetentionStart,
     Role,
 )
+from tsunagi_shared.forms.plan import PlanKind
 
 # Ids travel in events, permissions and addresses: short lower-case ASCII, never a word about a person.
 Id = Annotated[
@@ -36,6 +37,9 @@ Key = Annotated[
     str,
     msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z", extra={"ja": "英小文字で始まる40字以内の英小文字・数字・下線"}),
 ]
+
+
+LawItem = Annotated[str, msgspec.Meta(pattern=r"^(?:[13][イロハニホ]?|[2456])\Z", extra={"ja": "1イ、2、5 のような号"})]
 
 
 class Dated(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +94,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True):
     short_name: OptionalText = ""
     kind: AgencyKind
     field: Text
-    law_items: tuple[
-        Annotated[str, msgspec.Meta(pattern=r"^(?:[13][イロハニホ]?|[2456])\Z", extra={"ja": "1イ、2、5 のような号"})],
-        ...,
-    ] = ()
+    law_items: tuple[LawItem, ...] = ()
     operation: tuple[Operation, ...] = ()  # empty: works on its own account, not for the municipality
     area: OptionalText = ""
     section: OptionalText = ""
@@ -139,7 +140,7 @@ class HeldRole(Dated, frozen=True, kw_only=True):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A 会議体. `convener` 設置者 and `organizer` 運営者 are agencies; an empty `schedule` means 随時."""
+    """A 会議体. `convener` 設置者 and `organizer` 運営者 are agencies; `schedule` is read by `schedule.read_schedule`."""
 
     id: Id
     names: tuple[LocalName, ...]
@@ -195,6 +196,20 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     activities: tuple[Activity, ...]
 
 
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A project the municipality runs or pays for, and in how many places; `agency`: who carries it out, where it is one.
+
+    No `places`: the plan gives no number.
+    """
+
+    name: Text
+    law_item: LawItem | None = None
+    operation: tuple[Operation, ...] = ()
+    places: Annotated[int, msgspec.Meta(ge=1, le=10_000, extra={"ja": "1以上の整数"})] | None = None
+    agency: str = ""
+    includes: tuple[Text, ...] = ()
+
+
 class Paper(msgspec.Struct, frozen=True, kw_only=True):
     """A form or document the municipality's plan names, and the form of this system that serves it, if one does."""
 
@@ -203,20 +218,27 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(Dated, frozen=True, kw_only=True):
-    """A figure the municipality set itself: reach `at_least` `unit` in each 年度 of the period."""
+    """A figure the municipality set itself: reach `at_least` `unit` in each 年度 of the period.
+
+    `baseline`: where it stood, with its year. `plans`: the kind of plan whose new ones are counted towards it.
+    """
 
     id: Id
     name: Text
     at_least: int
     unit: Text
+    baseline: OptionalText = ""
+    plans: PlanKind | None = None
     source: str = ""
 
 
 class Numbering(msgspec.Struct, frozen=True, kw_only=True):
-    """How receipt and case numbers are written. Placeholders: fiscal_year, era_letter, era_year, number."""
+    """How receipt, case, plan and sitting numbers are written. Placeholders: fiscal_year, era_letter, era_year, number."""
 
     referral: str = "R{fiscal_year}-{number:05d}"
     case: str = "C{fiscal_year}-{number:05d}"
+    plan: str = "P{fiscal_year}-{number:05d}"
+    meeting: str = "M{fiscal_year}-{number:05d}"
 
 
 class Code(Dated, frozen=True, kw_only=True):
@@ -272,7 +294,8 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LegalBasis(Dated, frozen=True, kw_only=True):
     """An article as it may be printed during a period, with where the text was taken from.
 
-    `verified_on`: the day somebody compared it with the law itself; None: nobody did yet.
+    `verified_on`: the day somebody compared it with the law itself; None: nobody did yet. `allows_provision`: an agency may be
+    told, or asked for, personal data because of it; a mere duty of secrecy or the name of a programme opens nothing.
     """
 
     id: Id
@@ -282,6 +305,7 @@ class LegalBasis(Dated, frozen=True, kw_only=True):
     source: Text
     note: str = ""
     verified_on: dt.date | None = None
+    allows_provision: bool = False
 
 
 class ConsentSettings(msgspec.Struct, frozen=True, kw_only=True):

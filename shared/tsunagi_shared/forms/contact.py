@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any
 
 import msgspec
 
@@ -48,3 +49,18 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     next_action: Annotated[str, ask.text("次の対応", limit=1000)] = ""
     recorder: Annotated[str, ask.line("記録者", limit=60)]
     local: Annotated[dict[str, str], ask.local("市町村の項目")] = msgspec.field(default_factory=dict)
+
+
+class ContactLogIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """支援経過記録の発行: the contacts of a period are put on paper. Both days belong to it."""
+
+    since: Annotated[dt.date, ask.date("期間の始まりの日", dates=DateRange.UP_TO_TODAY)]
+    until: Annotated[dt.date, ask.date("期間の終わりの日", dates=DateRange.UP_TO_TODAY)]
+    note: Annotated[str, ask.text("発行の目的", limit=400)] = ""
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any], wrong: Collection[str]) -> Iterator[tuple[str, str, str]]:
+        """(field, code, message) of each rule between fields that does not hold; fields in `wrong` are left out."""
+        since, until = values.get("since"), values.get("until")
+        if since and until and until < since:
+            yield "until", "before-start", "期間の終わりの日は、始まりの日と同じか、それより後の日にしてください。"

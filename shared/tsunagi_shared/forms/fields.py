@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     POSTAL_CODE = "postal_code"
     PHONE = "phone"
     DATE = "date"
+    TIME = "time"  # of the day
     NUMBER = "number"
     CHOICE = "choice"
     CHOICES = "choices"
@@ -161,6 +162,11 @@ def date(
     return _plain(title, help, _Asked(Kind.DATE, dates=dates, section=section))
 
 
+def time(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
+    """A `str`: a time of the day, stored as 13:30, or empty."""
+    return _text(Kind.TIME, title, help, 20, section)
+
+
 def number(title: str, help: str = "", *, limit: int, lowest: int = 0, section: str = "") -> msgspec.Meta:  # noqa: A002
     """An `int` from `lowest` to `limit`; for an optional one, annotate `Annotated[int, number(…)] | None`."""
     asked = _Asked(Kind.NUMBER, limit, lowest, section=section)
@@ -222,6 +228,11 @@ def agency_lists(title: str, help: str = "", *, limit: int = 20, section: str = 
 def body(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
     """A `str`: the id of a meeting body of the profile."""
     return _longest(title, help, _Asked(Kind.ENTRY, section=section, table=Table.BODIES), _LONGEST_CODE)
+
+
+def bodies(title: str, help: str = "", *, limit: int, section: str = "") -> msgspec.Meta:  # noqa: A002
+    """A `list[str]` of ids of meeting bodies of the profile."""
+    return _longest(title, help, _Asked(Kind.ENTRIES, limit, section=section, table=Table.BODIES), limit)
 
 
 def law(title: str, help: str = "", *, section: str = "") -> msgspec.Meta:  # noqa: A002
@@ -323,73 +334,3 @@ def extended(field: Field, added: Mapping[str, str]) -> tuple[tuple[str, str], .
     own = {code for code, _ in field.choices}
     renamed = tuple((code, added.get(code, label)) for code, label in field.choices)
     return renamed + tuple((code, label) for code, label in added.items() if code not in own)
-
-
-def form_schema(
-    struct_type: type[msgspec.Struct],
-    local: tuple[Field, ...] | None = None,
-    code_lists: Mapping[str, Mapping[str, str]] | None = None,
-) -> dict[str, Any]:
-    """JSON Schema 2020-12 of a form as the HTTP edge takes it: Japanese titles, labels of codes, no unknown fields.
-
-    `local` are the fields the municipality adds, `code_lists` the codes it adds by list (`code` → label); None leaves open
-    what they may be.
-    """
-    schema = msgspec.json.schema(struct_type)
-    definitions = schema.get("$defs", {})
-    for part in definitions.values():
-        part.pop("description", None)  # a docstring, written for those who read the code
-        if part.get("type") == "object" and "properties" in part:
-            part["additionalProperties"] = False
-    for field in _every(fields_of(struct_type)):
-        if field.code_list is not None and field.code_list.__name__ in definitions:
-            definitions[field.code_list.__name__]["oneOf"] = _labelled(field.choices)
-    for field in fields_of(struct_type):
-        own = definitions[struct_type.__name__]
-        if field.kind is Kind.LOCAL and local is not None:
-            _describe_local(own, field, local)
-        elif field.extended_by and code_lists is not None:
-            choices = _labelled(extended(field, code_lists.get(field.extended_by, {})))
-            _describe_open(own["properties"][field.name], field, choices)
-    # An address of its own lets the references stand when the schema is set into a larger document (OpenAPI)
-    name = f"urn:tsunagi:form:{struct_type.__name__.lower()}"
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": name, **schema}
-
-
-def _describe_local(form: dict[str, Any], field: Field, local: tuple[Field, ...]) -> None:
-    """What `local` may hold; a required field of the municipality makes `local` itself required."""
-    described = form["properties"][field.name]
-    described["properties"] = {own.name: _local_property(own) for own in local}
-    described["additionalProperties"] = False
-    if required := [own.name for own in local if own.required]:
-        described["required"] = required
-        described.pop("default", None)
-        form["required"] = [*form.get("required", ()), field.name]
-
-
-def _local_property(field: Field) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": "string", "title": field.title}
-    if field.help:
-        described["description"] = field.help
-    if field.choices:
-        described["oneOf"] = _labelled(field.choices if field.required else (("", "選択しない"), *field.choices))
-    elif field.limit is not None:
-        described["maxLength"] = field.limit * CODE_POINTS_PER_GRAPHEME
-    return described
-
-
-def _describe_open(described: dict[str, Any], field: Field, choices: list[dict[str, str]]) -> None:
-    if field.kind is Kind.CHOICES:
-        described["items"] = {"type": "string", "oneOf": choices}
-    else:
-        described["oneOf"] = choices if field.required else [{"const": "", "title": "選択しない"}, *choices]
-
-
-def _labelled(choices: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
-    return [{"const": code, "title": label} for code, label in choices]
-
-
-def _every(fields: tuple[Field, ...]) -> typing.Iterator[Field]:
-    for field in fields:
-        yield field
-        yield from _every(field.fields)

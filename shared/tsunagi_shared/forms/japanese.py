@@ -45,6 +45,10 @@ _DIGITS = {ord("０") + value: str(value) for value in range(10)}
 _TO_ASCII = {**_DIGITS, **dict.fromkeys(map(ord, _HYPHENS), "-"), ord("＋"): "+", ord("（"): "(", ord("）"): ")"}
 _SPACES = re.compile(r"[\s　]+")
 _POSTAL_CODE = re.compile(r"〒?([0-9]{3})-?([0-9]{4})", re.ASCII)
+_TIME = re.compile(
+    r"(?P<noon>午前|午後)?(?P<hour>[0-9]{1,2})(?:[:.](?P<minute>[0-9]{2})|時(?:(?P<written>[0-9]{1,2})分|(?P<half>半))?)",
+    re.ASCII,
+)
 _EXTENSION = re.compile(r"\(?(?:内線|内)[:：]?([0-9]{1,6})\)?$", re.ASCII)
 _PHONE = re.compile(r"(?:\+[1-9]|0)[0-9]*(?:-[0-9]+){0,4}", re.ASCII)
 # As most are typed; these need no folding
@@ -167,6 +171,19 @@ def read_phone(text: str) -> str:
     if not _PHONE.fullmatch(number) or not (8 <= digits <= 15 if number[0] == "+" else 10 <= digits <= 11):
         raise ReadingError("not-a-phone")
     return f"{number} 内線{extension[1]}" if extension else number
+
+
+def read_time(text: str) -> str:
+    """A time of the day as 13:30: 13時半, 午後1時30分, １３：３０, 9.05; up to 24:00. ReadingError `not-a-time`."""
+    found = _TIME.fullmatch(_SPACES.sub("", text).translate(_TO_ASCII).replace("：", ":"))
+    if found is None:
+        raise ReadingError("not-a-time")
+    hour, minute = int(found["hour"]), 30 if found["half"] else int(found["minute"] or found["written"] or 0)
+    if (found["noon"] and hour > 12) or minute > 59 or hour * 60 + minute > 24 * 60:
+        raise ReadingError("not-a-time")
+    if found["noon"] == "午後" and hour < 12:
+        hour += 12
+    return f"{hour:02d}:{minute:02d}"
 
 
 def is_kana(text: str) -> bool:

@@ -9,8 +9,12 @@ from tsunagi_shared.forms.answers import RecordWithdrawal, Reply
 from tsunagi_shared.forms.assessment import Assessment
 from tsunagi_shared.forms.case_actions import Allocation, Closure, Ground
 from tsunagi_shared.forms.consent import ConsentExtension, ConsentForm, ConsentWithdrawal
-from tsunagi_shared.forms.contact import Contact
+from tsunagi_shared.forms.contact import Contact, ContactLogIssue
 from tsunagi_shared.forms.evaluation import Evaluation
+from tsunagi_shared.forms.information import InformationAnswer, InformationRequest
+from tsunagi_shared.forms.meeting import AgendaItem, Meeting, MeetingMember
+from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.forms.plan import MunicipalDecision, Plan, PlanAgreement, SupportAnswer
 from tsunagi_shared.forms.pledge import Pledge
 from tsunagi_shared.forms.protection import Protection
 from tsunagi_shared.forms.referral import Referral
@@ -54,5 +58,30 @@ FORMS: dict[str, FormDefinition] = {
         FormDefinition(kind="allocation", title="役割分担", struct=Allocation, settings=FormKind.PLAN),
         FormDefinition(kind="ground", title="同意以外の根拠による共有", struct=Ground, settings=FormKind.CONSENT),
         FormDefinition(kind="closure", title="ケースの終了", struct=Closure, settings=FormKind.EVALUATION),
+        FormDefinition(kind="plan", title="プラン", struct=Plan, number=True, settings=FormKind.PLAN),
+        FormDefinition(
+            kind="plan_agreement", title="プランへの本人の合意", struct=PlanAgreement, settings=FormKind.PLAN
+        ),
+        FormDefinition(kind="support_answer", title="支援依頼への回答", struct=SupportAnswer, settings=FormKind.PLAN),
+        FormDefinition(kind="municipal_decision", title="支援決定", struct=MunicipalDecision, settings=FormKind.PLAN),
+        FormDefinition(kind="meeting", title="会議の開催", struct=Meeting, number=True, settings=FormKind.MEETING),
+        FormDefinition(kind="agenda_item", title="議題", struct=AgendaItem, settings=FormKind.MEETING),
+        FormDefinition(kind="meeting_member", title="会議の構成員", struct=MeetingMember, settings=FormKind.MEETING),
+        FormDefinition(kind="minutes", title="会議録", struct=Minutes, settings=FormKind.MEETING),
+        FormDefinition(
+            kind="information_request",
+            title="情報提供依頼",
+            struct=InformationRequest,
+            settings=FormKind.INFORMATION_REQUEST,
+        ),
+        FormDefinition(
+            kind="information_answer",
+            title="情報提供依頼への回答",
+            struct=InformationAnswer,
+            settings=FormKind.INFORMATION_REQUEST,
+        ),
+        FormDefinition(
+            kind="contact_log", title="支援経過記録の発行", struct=ContactLogIssue, settings=FormKind.CONTACT_LOG
+        ),
     )
 }

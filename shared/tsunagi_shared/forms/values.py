@@ -237,6 +237,7 @@ _MAKERS: dict[Kind, Callable[[Field], Check]] = {
     Kind.POSTAL_CODE: lambda field: _read(field, japanese.read_postal_code),
     Kind.PHONE: lambda field: _read(field, japanese.read_phone),
     Kind.DATE: _date,
+    Kind.TIME: lambda field: _read(field, japanese.read_time),
     Kind.NUMBER: _number,
     Kind.CHOICE: _one_of,
     Kind.CHOICES: _several,

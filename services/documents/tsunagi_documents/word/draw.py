@@ -10,7 +10,10 @@ from pathlib import Path
 from tsunagi_documents.word.draw_agreements import consent_form, pledge, referral_reply
 from tsunagi_documents.word.draw_assessment import assessment_sheet, evaluation_sheet
 from tsunagi_documents.word.draw_draft import assessment_draft
+from tsunagi_documents.word.draw_meetings import meeting_notice, minutes_layered, minutes_support
+from tsunagi_documents.word.draw_plans import plan_multi_agency, plan_outreach, plan_participation, support_request
 from tsunagi_documents.word.draw_referral import referral_sheet
+from tsunagi_documents.word.draw_requests import contact_log, information_request
 
 FOLDER = Path(__file__).parent
 SHEETS = {
@@ -21,6 +24,15 @@ SHEETS = {
     "pledge.docx": pledge,
     "assessment_sheet.docx": assessment_sheet,
     "evaluation_sheet.docx": evaluation_sheet,
+    "plan_multi_agency.docx": plan_multi_agency,
+    "plan_participation.docx": plan_participation,
+    "plan_outreach.docx": plan_outreach,
+    "support_request.docx": support_request,
+    "meeting_notice.docx": meeting_notice,
+    "minutes_layered.docx": minutes_layered,
+    "minutes_support.docx": minutes_support,
+    "information_request.docx": information_request,
+    "contact_log.docx": contact_log,
 }
 
 

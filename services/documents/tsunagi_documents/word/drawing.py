@@ -56,12 +56,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row. `splits`: it may go on over the page; `repeats`: it is shown again on each page the table reaches."""
+    """One row. `splits`: it may go on over the page; `repeats`: it is shown again on each page the table reaches; `keeps`: it
+    stays on one page with the row below it."""
 
     cells: tuple[Cell, ...]
     height_mm: float = 7.0
     splits: bool = False
     repeats: bool = False
+    keeps: bool = False
 
 
 def label(text: str, span: int = 1, *, size: float = 9.0, align: Align = "left") -> Cell:
@@ -171,7 +173,7 @@ def table(widths_mm: Sequence[float], rows: Sequence[Row], *, together: bool = F
     )
     grid = w("tblGrid", *(w("gridCol", w=twips(width)) for width in widths_mm))
     last = len(rows) - 1
-    drawn = (_row(row, widths_mm, keep=together and index < last) for index, row in enumerate(rows))
+    drawn = (_row(row, widths_mm, keep=row.keeps or (together and index < last)) for index, row in enumerate(rows))
     return w("tbl", properties, grid, *drawn)
 
 

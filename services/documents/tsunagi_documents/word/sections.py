@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from lxml.etree import _Element as Element
 
-from tsunagi_documents.word.drawing import Cell, Row, heading, label, loop, note, paragraph, strong, table, title
+from tsunagi_documents.word.drawing import (
+    PAGE_WIDTH_MM,
+    Cell,
+    Row,
+    heading,
+    label,
+    loop,
+    note,
+    paragraph,
+    strong,
+    table,
+    title,
+)
 
 FOUR = (28.0, 60.0, 26.0, 56.0)  # label, value, label, value
 TWO = (28.0, 142.0)  # label, value
 THREE = (57.0, 57.0, 56.0)  # boxes to tick
 BLANK_DATE = "令和　　年　　月　　日"
+ALLOCATED = (36.0, 22.0, 58.0, 20.0, 34.0)  # agency, in charge, part, how often, until
+STAMP_MM = 22.0
+SIGN_HERE = "（署名又は記名押印）"
 CARE = "この文書には個人情報が含まれます。支援の目的以外に使わず、保管と廃棄に注意してください。"
 
 
@@ -34,9 +49,9 @@ def subtitle() -> Element:
     return note("{{ subtitle }}", align="center", after=2)
 
 
-def gap() -> Element:
-    """A little room between two tables; without a paragraph Word makes them one."""
-    return paragraph(line=0.4)
+def gap(*, keep: bool = False) -> Element:
+    """A little room between two tables; without a paragraph Word makes them one. `keep`: on one page with the second."""
+    return paragraph(line=0.4, keep=keep)
 
 
 def long(name: str, text: str, *, bold: bool = False, height_mm: float = 14) -> Row:
@@ -65,6 +80,36 @@ def boxes(rows_name: str, columns: int, widths_mm: tuple[float, ...], *, height_
     cells = tuple(Cell(f"{{{{ row[{column}] }}}}", size=8.5) for column in range(columns))
     rows = [loop(f"for row in {rows_name}", columns), Row(cells, height_mm=height_mm), loop("endfor", columns)]
     return table(widths_mm, rows, together=True)
+
+
+def allocations(empty: str) -> Element:
+    """役割分担, as many rows as there are; one that says `empty` where there are none."""
+    names = ("機関", "担当者", "実施内容", "頻度", "期限")
+    cells = tuple(
+        Cell(f"{{{{ row.{name} }}}}", size=9, top=name == "part")
+        for name in ("agency", "in_charge", "part", "frequency", "until")
+    )
+    rows = [
+        Row(tuple(label(name, align="center") for name in names), height_mm=6, repeats=True, keeps=True),
+        loop("for row in allocations", 5),
+        Row(cells, height_mm=9, splits=True),
+        loop("endfor", 5),
+        loop("if not allocations", 5),
+        Row((Cell(empty, 5, size=9),)),
+        loop("endif", 5),
+    ]
+    return table(ALLOCATED, rows)
+
+
+def stamps(*names: str) -> Element:
+    """Boxes to stamp or sign, from the right; what they are for stands on the left."""
+    left = PAGE_WIDTH_MM - STAMP_MM * (len(names) - 1)
+    captions = tuple(label(name, align="center", size=8.5) for name in names[1:])
+    rows = [
+        Row((label(names[0], align="center"), *captions), height_mm=5, keeps=True),
+        Row((Cell(""), *(Cell() for _ in captions)), height_mm=16),
+    ]
+    return table((left, *(STAMP_MM for _ in captions)), rows, together=True)
 
 
 def person_rows() -> list[Row]:

@@ -52,7 +52,10 @@ def compose(delivery: Delivery, recipients: Sequence[str], directory: Directory,
     case_number, title = _one_line(delivery.case_number), _one_line(delivery.title)
     enquiries = directory.enquiries
     phone = f"（電話 {enquiries.phone}）" if enquiries.phone else ""
-    facts = [f"文書の種類：{title}", f"ケース番号：{case_number}", f"緊急度：{urgency_label(delivery.urgency)}"]
+    facts = [f"文書の種類：{title}"]
+    if case_number:  # a notice of a sitting belongs to no case
+        facts.append(f"ケース番号：{case_number}")
+    facts.append(f"緊急度：{urgency_label(delivery.urgency)}")
     if delivery.reply_by_date is not None:
         facts.append(f"回答希望日：{format_wareki(delivery.reply_by_date)}")
     text = "\n".join(
@@ -79,7 +82,8 @@ def compose(delivery: Delivery, recipients: Sequence[str], directory: Directory,
     urgent = "【至急】" if delivery.urgency == Urgency.URGENT else ""
     # The plain classes: the newer EmailMessage parses each header again and costs five times as much
     mail = MIMEText(text.replace("\n", "\r\n"), "plain", "utf-8", policy=_WIRE)
-    subject = f"【つなぎ】{urgent}文書のお知らせ（ケース番号 {case_number}）"
+    about = f"ケース番号 {case_number}" if case_number else title
+    subject = f"【つなぎ】{urgent}文書のお知らせ（{about}）"
     mail["Subject"] = Header(subject, "utf-8", header_name="Subject").encode()
     mail["From"] = formataddr((f"つなぎ（{directory.municipality}）", settings.smtp_from))
     mail["To"] = ", ".join(recipients)

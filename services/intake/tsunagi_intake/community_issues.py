@@ -1,0 +1,191 @@
+"""地域課題 and 不足する社会資源 that minutes hand on to another body: without a case, and answered by that body's office.
+
+The text is written without names (the form says so); with one, or with an address or a telephone of the case, the sitting is
+not closed. What is withheld of anybody in the case is cut out of it, also later. From which item it comes is kept until the
+case is erased: text and answer go with it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake import numbering, people_in_texts, records, standing, withholding
+from tsunagi_intake.agenda import Item
+from tsunagi_intake.meeting_office import is_office_of, may_run
+from tsunagi_intake.meeting_tables import agenda_items, community_issues
+from tsunagi_intake.records import Receipt, Write
+from tsunagi_intake.rulebook import REFUSALS
+from tsunagi_shared import audit, clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.envelope import uuid7
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.forms.checks import FieldError
+from tsunagi_shared.forms.fields import CodeList
+from tsunagi_shared.forms.minutes import Minutes
+from tsunagi_shared.forms.withheld_text import Patterns, without
+from tsunagi_shared.problems import Refusal, not_found
+
+PAGE = 50
+ANSWER_LIMIT = 2000  # characters
+ERASED_TEXT = "（ケースの廃棄とともに消しました。）"
+
+
+class IssueKind(CodeList):
+    """What is handed on."""
+
+    ISSUE = "issue", "地域課題"
+    RESOURCE = "resource", "不足する社会資源"
+
+
+_FIELDS = {IssueKind.ISSUE: "community_issue", IssueKind.RESOURCE: "missing_resource"}  # of the minutes
+
+
+class IssueState(CodeList):
+    """How far the body it was handed to has come."""
+
+    HANDED = "handed", "伝えた"
+    RECEIVED = "received", "受け取った"
+    ANSWERED = "answered", "回答した"
+
+
+class IssueReply(msgspec.Struct, frozen=True, kw_only=True):
+    """受領, or with an answer 回答."""
+
+    answer: str = ""
+
+
+class IssueLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing handed on. `is_own`: the reader's body it was handed to, who may answer."""
+
+    id: str
+    number: str
+    from_body: str
+    to_body: str
+    kind: IssueKind
+    text: str
+    state: IssueState
+    at: dt.datetime
+    answer: str
+    answered_at: dt.datetime | None
+    answered_by: str
+    is_own: bool
+
+
+class IssueList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page, newest first; `next` goes into `?before=`."""
+
+    items: tuple[IssueLine, ...]
+    next: str
+
+
+def hand_on(connection: Connection, write: Write, item: Item, form: Minutes) -> None:
+    """Hand on what the minutes say, in the transaction that closes them. 422 for a text that leads to the people of its case."""
+    if not form.hands_over_to:
+        return
+    moment = clock.now_us()
+    year = clock.fiscal_year(clock.today())
+    kept = withholding.of_everybody(connection, item.case) if item.case else ()
+    said = {
+        IssueKind.ISSUE: without(form.community_issue, kept), IssueKind.RESOURCE: without(form.missing_resource, kept),
+    }  # fmt: skip
+    _check_names(connection, item, said)
+    for kind, text in said.items():
+        if not text:
+            continue
+        number = f"課題{year}-{numbering.following(connection, 'community_issue', year):04d}"
+        connection.execute(
+            community_issues.insert().values(
+                id=uuid7(moment), number=number, from_body=item.body, to_body=form.hands_over_to, item=item.id,
+                kind=kind.value, text=text, state=IssueState.HANDED.value, at=moment, answer="", answered_by="",
+            )
+        )  # fmt: skip
+
+
+def _check_names(connection: Connection, item: Item, said: dict[IssueKind, str]) -> None:
+    """422 for a text that names somebody of the item's case, or says where they live or how they are reached."""
+    found = people_in_texts.anybody(connection, item.case) if item.case else ()
+    wrong = tuple(
+        FieldError(
+            f"items.{item.position}.{_FIELDS[kind]}", "names-in-issue",
+            f"議題{item.position}：「{kind.label}」に、ケースの人の氏名・住所・電話番号があります。"
+            "だれのことか分からない書き方に直してください。",
+        )
+        for kind, text in said.items()
+        if any(pattern.search(text) for pattern in found)
+    )  # fmt: skip
+    if wrong:
+        raise records.invalid(*wrong)
+
+
+def list_issues(connection: Connection, principal: Principal, profile: Profile, before: str, limit: int) -> IssueList:
+    """What was handed on to and from the bodies whose office the reader's agency is; the section sees all."""
+    wanted = (
+        sa.select(*community_issues.c, agenda_items.c.case)
+        .outerjoin(agenda_items, agenda_items.c.id == community_issues.c.item)
+        .order_by(community_issues.c.id.desc())
+        .limit(limit + 1)
+    )
+    if principal.agency != profile.municipality.responsible_section:
+        day = clock.today()
+        bodies = [body.id for body in profile.bodies if is_office_of(principal.agency, profile, body.id, day)]
+        wanted = wanted.where(sa.or_(community_issues.c.to_body.in_(bodies), community_issues.c.from_body.in_(bodies)))
+    if before:
+        wanted = wanted.where(community_issues.c.id < before)
+    if not principal.reads_cases:
+        wanted = wanted.where(sa.false())
+    rows = connection.execute(wanted).all()
+    # What was protected since it was handed on is cut out now
+    kept = {case: withholding.of_everybody(connection, case) for case in {row.case for row in rows[:limit]} if case}
+    lines = tuple(_line(row, principal, profile, kept.get(row.case, ())) for row in rows[:limit])
+    return IssueList(items=lines, next=lines[-1].id if len(rows) > limit else "")
+
+
+def _line(row: Any, principal: Principal, profile: Profile, kept: Patterns) -> IssueLine:
+    return IssueLine(
+        id=row.id, number=row.number, from_body=row.from_body, to_body=row.to_body, kind=IssueKind[row.kind.upper()],
+        text=without(row.text, kept) or ERASED_TEXT, state=IssueState[row.state.upper()], at=clock.moment_of(row.at),
+        answer=without(row.answer, kept),
+        answered_at=clock.moment_of(row.answered_at) if row.answered_at is not None else None,
+        answered_by=row.answered_by, is_own=may_run(principal, profile, (row.to_body,), clock.today()),
+    )  # fmt: skip
+
+
+def reply(connection: Connection, write: Write, identity: str, answer: IssueReply) -> bytes:
+    """The body that it was handed to has it, or answers; returns the encoded Receipt. Refusal, KeyReused."""
+    return records.once(connection, write, lambda: _reply(connection, write, identity, answer))
+
+
+def _reply(connection: Connection, write: Write, identity: str, answer: IssueReply) -> Receipt:
+    row = connection.execute(sa.select(community_issues).where(community_issues.c.id == identity)).first()
+    principal, profile, today = write.principal, write.profile, clock.today()
+    if row is None or not any(
+        is_office_of(principal.agency, profile, body, today) for body in (row.to_body, row.from_body)
+    ):
+        raise not_found()
+    if not may_run(principal, profile, (row.to_body,), today):
+        raise standing.refusal_of(REFUSALS["not-body-office"])
+    if row.state == IssueState.ANSWERED.value:
+        raise Refusal(
+            409, "already-answered", "すでに回答が記録されています。", "一覧を開き直して、回答を確かめてください。"
+        )
+    text = answer.answer.replace("\r\n", "\n").strip()
+    if len(text) > ANSWER_LIMIT:
+        wrong = FieldError("answer", "too-long", f"「回答」は{ANSWER_LIMIT}文字以内で入力してください。")
+        raise Refusal(422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。", (wrong,))
+    state = IssueState.ANSWERED if text else IssueState.RECEIVED
+    moment = clock.now_us()
+    connection.execute(
+        community_issues.update().where(community_issues.c.id == identity).values(
+            state=state.value, answer=text, answered_at=moment, answered_by=principal.name
+        )
+    )  # fmt: skip
+    audit.record(connection, principal, "community_issue.reply", f"community_issue/{identity}", basis="sitting")
+    return Receipt(
+        kind="community_issue", id=identity, number=row.number, case_number="", revision=1,
+        received_at=clock.moment_of(moment), code=state.value,
+    )  # fmt: skip
