@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import sqlite3
 from typing import Any
@@ -13,10 +14,12 @@ from sqlalchemy import Engine, event
 from tests.data.case_work import DESTINATION, PROVIDER, SECTION, send
 from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
-from tests.intake.case_facts import changed
+from tests.intake import case_facts
+from tests.intake.case_facts import CONTRACTED, changed
 from tests.intake.sittings import SUPPORT, Table, code_of, member, today
 from tsunagi_intake.meeting_tables import agenda_items, item_members, meeting_members, meetings
 from tsunagi_intake.tables import audience
+from tsunagi_shared import clock
 from tsunagi_shared.contracts import events
 from tsunagi_shared.contracts.events import MeetingConvened
 
@@ -112,6 +115,24 @@ async def test_who_is_chosen_no_more_for_an_item_reads_no_more(intake: Intake) -
         assert await _reads(table, table.care) == before
         assert (await table.convene(meeting)).status_code == 201
         assert await _reads(table, table.care) == after
+
+
+@pytest.mark.parametrize("after", [-10, 5], ids=["held before its end", "held after it"])
+async def test_a_sittings_papers_end_with_the_contract(intake: Intake, after: int) -> None:
+    """The people of a contractor read them until the last day of its contract: whoever runs the agency next does not, be it
+    through the same person."""
+    last = clock.today() + dt.timedelta(days=10)
+    now = case_facts.contract(intake.runtime.profile.contractor_on(CONTRACTED, clock.today()), clock.today(), last)
+    following = case_facts.contract("見本次期法人", last + dt.timedelta(days=1))
+    intake.runtime.profile = case_facts.with_contracts(intake.runtime.profile, now, following)
+    table = await Table(intake).open()
+    meeting = await table.sitting("support-meeting", held_on=(last + dt.timedelta(days=after)).isoformat())
+    await table.item(meeting, heard=SUPPORT)
+    await table.call(meeting, CHAIR, (CONTRACTED, "kaigo"), chosen=True, told_on=today())
+    assert (await table.convene(meeting)).status_code == 201
+    rows = [row for row in await intake.rows(audience) if row["agency"] == CONTRACTED]
+    assert rows
+    assert {row["until"] for row in rows} == {last.isoformat()}
 
 
 async def test_each_member_has_a_place_for_each_item(intake: Intake) -> None:

@@ -243,9 +243,10 @@ def _papers_until(profile: Profile, member: Member, day: dt.date) -> dt.date:
     """The last day on which a member reads the papers: as long as they are kept open, and no longer than the contract."""
     last = day + PAPERS_DAYS * _DAY
     known = profile.agencies_by_id.get(member.agency)
-    contract = known.contract_on(day) if known is not None and member.contractor else None
-    if contract is not None and contract.contractor == member.contractor and contract.until is not None:
-        return min(last, contract.until)
+    own = [one.until for one in known.operated_by if one.contractor == member.contractor] if known is not None else []
+    ends = [until for until in own if until is not None]
+    if own and len(ends) == len(own):
+        return min(last, max(ends))
     return last
 
 
