@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.stack import Stack
-from tests.bench.observing import at_rest, rows_of, until
+from tests.bench.observing import rows_of, until
+from tests.faults.line import at_rest
 from tests.scenarios.cases import taken_up
 from tests.scenarios.plans import CasePlan, part
 from tests.scenarios.sittings import LAYERED, Sitting
@@ -23,6 +24,7 @@ from tests.scenarios.story import Story
 ITEMS = 30
 PARTICIPANTS = 25
 SITTINGS = 3
+REST_SECONDS = 300.0  # the most that what is made ready may take
 PROFILE = "kurume"  # the one with the most agencies
 WINDOW, COORDINATOR, PROVIDER, DESTINATION = "mado", "tsunagu", "multi-agency", "participation"
 _WORDS = "SELECT count(*), max(v.made_at) FROM documents d JOIN versions v ON v.document_id = d.id WHERE d.form = ?"
@@ -46,7 +48,7 @@ async def measure_sittings(
         agencies = [agency.id for agency in story.stack.load_profile().agencies if agency.id != PROVIDER]
         called = agencies[:participants]
         heard = [await _case(story, called) for _ in range(items)]
-        await at_rest(story.stack)
+        await at_rest(story.stack, REST_SECONDS)
         without = [await _convened(story, heard, called) for _ in range(SITTINGS)]
         # The same line again with PDF: what was made ready stays as it is
         await story.stack.stop()
@@ -96,7 +98,7 @@ async def _convened(story: Story, heard: Heard, called: list[str]) -> dict[str, 
     """One sitting convened: its times in ms. Who convenes gets no mail; every other notice goes to an agency of its own."""
     stack = story.stack
     sitting = await _filled(story, heard, called)
-    await at_rest(stack)
+    await at_rest(stack, REST_SECONDS)
     begun = time.perf_counter()
     outlook = await sitting.outlook()
     dry_run = time.perf_counter() - begun
@@ -110,7 +112,7 @@ async def _convened(story: Story, heard: Heard, called: list[str]) -> dict[str, 
     await until(lambda: rows_of(stack, "notify", _MAILED, since)[0][0] >= notices, "the mails", seconds=120)
     if stack.pdf != "off":
         await until(lambda: rows_of(stack, "documents", _PDFS, form)[0][0] >= notices, "the PDFs", seconds=600)
-    await at_rest(stack)
+    await at_rest(stack, REST_SECONDS)
     taken = stack.mail.mails()[mails:]
     stored, word_stored = rows_of(stack, "documents", _WORDS, form)[0]
     counted = (stored, len(taken), rows_of(stack, "notify", _MAILED, since)[0][0])

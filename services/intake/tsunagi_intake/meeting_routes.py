@@ -40,6 +40,7 @@ from tsunagi_shared.sign_in import posted_fields
 
 PAGE = 50
 Before = Annotated[str, QueryParameter(max_length=60, pattern=r"^[0-9a-f.-]*$", description="この行より前を示す")]
+_WAY_OUT = "項目の名前と値を確かめてください（/docs）。"
 WORDS = {
     "meeting_states": dict(MeetingState.choices()),
     "item_states": dict(ItemState.choices()),
@@ -236,20 +237,11 @@ async def choose(
         fields = await posted_fields(request)
         choice = Choice(member=fields.get("member", "")[:64], chosen=fields.get("chosen") == "true")
     else:
-        choice = await _body(request, Choice)
+        choice = posting.decoded(await request.body(), Choice, _WAY_OUT)
     return await _act(
         request, runtime, identity, "meeting.choose", None,
         lambda connection, write: agenda_entries.choose(connection, write, identity, item, choice),
     )  # fmt: skip
-
-
-async def _body(request: AnyRequest, wanted: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(await request.body(), type=wanted)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(
-            400, "invalid-json", "JSONとして読み取れません。", "項目の名前と値を確かめてください（/docs）。"
-        ) from None
 
 
 # convening and closing -------------------------------------------------------------------------------------------------
@@ -307,7 +299,7 @@ async def issue_reply(identity: FromPath[str], request: AnyRequest, runtime: Nam
     if request.headers.get("content-type", "").startswith(posting.URLENCODED):
         told = IssueReply(answer=(await posted_fields(request)).get("answer", ""))
     else:
-        told = await _body(request, IssueReply)
+        told = posting.decoded(await request.body(), IssueReply, _WAY_OUT)
     way = Way(
         action="community_issue.reply", subject=identity, then=lambda _: "/community-issues",
         carry_out=lambda connection, write: community_issues.reply(connection, write, identity, told),
