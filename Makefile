@@ -20,7 +20,7 @@ demo: install  ## 見本の1件を、受付から受領確認まで通します�
 up: install  ## 3つのサービスを動かしたままにします（Ctrl-C で止まります）
 	@$(BIN)/python -m deploy.local up
 
-scenarios: install  ## 3つの市町村の物語を、会議・プラン・支援の終わりまで通します（結果は var/scenarios/）
+scenarios: install  ## 5つの市町村の物語を、会議・プラン・支援の終わりまで通します（結果は var/scenarios/）
 	@$(BIN)/python -m tests.scenarios
 
 test: install-browser  ## すべての検査とテストを行います

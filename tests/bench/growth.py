@@ -19,7 +19,7 @@ from litestar import Litestar
 from tests.data.forms import sample
 from tests.data.referrals import referral
 from tests.data.services import runtime_in, service_named
-from tsunagi_intake import referrals
+from tsunagi_intake import referrals, reports
 from tsunagi_intake.records import Write
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
@@ -34,6 +34,7 @@ SIZES = (100, 1_000, 100_000)
 ENTRIES = (100, 1_000)
 BATCH = 500
 REPEATS = 60
+REPORTS = 7  # each counts every case there is
 # Furigana of plainly invented people, so that a search has something to tell apart
 SYLLABLES = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
 
@@ -60,6 +61,7 @@ async def measure_growth(folder: Path, say: Callable[[str], None]) -> dict[str, 
                 "search_exact": await asked.median("/cases", q=middle),
                 "search_prefix": await asked.median("/cases", q=middle[:1], limit="10"),  # ten lines at any size
                 "case_page": await asked.median(await newest(asked)),
+                "report": await report_of(runtime),
             }
             say(f"  {size:>7,}件：{found['cases'][str(size)]}")
         case = await newest(asked)
@@ -78,6 +80,17 @@ async def measure_growth(folder: Path, say: Callable[[str], None]) -> dict[str, 
     few, many = (found["entries"][str(entries)]["case_page"] for entries in ENTRIES)
     found["ratio_1000_to_100_entries"] = round(many / few, 2)
     return found
+
+
+async def report_of(runtime: Runtime) -> float:
+    """The median time in ms in which the figures of a 年度 are counted that all cases belong to."""
+    year = clock.fiscal_year(clock.today())
+    times = []
+    for _ in range(REPORTS):
+        begun = time.perf_counter()
+        await runtime.database.read(lambda connection: reports.of_year(connection, runtime.profile, year))
+        times.append(time.perf_counter() - begun)
+    return round(statistics.median(times) * 1000, 2)
 
 
 class Asked:

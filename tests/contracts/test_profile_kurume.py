@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from deploy.local.stack import PROFILES
+from deploy.local.stack import PROFILES, sample_users
 from tsunagi_shared.contracts.profile import (
     Activity,
     BodyConsent,
@@ -109,3 +109,14 @@ def test_contacts_are_plainly_invented_and_complete(kurume: Profile) -> None:
         assert all(address.endswith("@example.jp") for address in contacts.of(agency.id).email)
         assert contacts.of(agency.id).email
         assert agency.phone.startswith("0942-00-00")
+
+
+def test_a_contractor_is_replaced_at_the_turn_of_the_year(kurume: Profile) -> None:
+    """Both contractors of 生活自立支援センター are samples: the source names none. The day before and the day itself."""
+    last, first = dt.date(2027, 3, 31), dt.date(2027, 4, 1)
+    assert [kurume.contractor_on("livelihood-center", day) for day in (last, first)] == [
+        "社会福祉法人みほん自立の会",
+        "NPO法人みほんくらしの輪",
+    ]
+    staff = {user.contractor for user in sample_users(KURUME) if user.agency == "livelihood-center"}
+    assert staff == {"社会福祉法人みほん自立の会", "NPO法人みほんくらしの輪"}

@@ -305,3 +305,37 @@ def test_no_damage_ends_in_anything_but_a_report(tmp_path: Path, data: st.DataOb
     except ProfileError as error:
         problems = error.problems or pytest.fail("an error without a problem")
     assert all(1 <= problem.line <= len(lines) for problem in problems)
+
+
+def test_targets_resources_and_year_plans_are_checked(tmp_path: Path) -> None:
+    """Two ways of counting, an agency nobody knows, an id twice, and a 年度 that is none."""
+    text = (
+        SMALL
+        + """
+[[targets]]
+id = "both"
+name = "参加支援のプラン"
+at_least = 5
+unit = "件"
+plans = "participation"
+counts = "participants"
+from = 2026-04-01
+
+[[resources]]
+id = "cafe"
+name = "見本カフェ"
+kind = "eatery"
+agency = "somebody"
+
+[[resources]]
+id = "cafe"
+name = "見本カフェ2"
+kind = "eatery"
+"""
+    )
+    found = {path: message for _, path, message in problems_of(tmp_path, text)}
+    assert set(found) == {"targets.0.counts", "resources.0.agency", "resources.1.id"}
+    assert "どちらか一つ" in found["targets.0.counts"]
+    year = '\n[[year_plan]]\nfiscal_year = 8\nitem = "見本"\ntext = "見本"\n'
+    ((_, path, message),) = problems_of(tmp_path, SMALL + year)
+    assert (path, "年度" in message) == ("year_plan.0.fiscal_year", True)

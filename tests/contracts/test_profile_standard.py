@@ -16,6 +16,7 @@ from tsunagi_shared.contracts.profile import (
     Operation,
     Profile,
     ProfileError,
+    ResourceKind,
     Role,
     load_contacts,
     load_profile,
@@ -153,7 +154,7 @@ def test_mistakes_in_contacts_are_told(standard: Profile, tmp_path: Path, text: 
     assert words in problem.message
 
 
-@pytest.mark.parametrize("city", ["fussa", "kurume", "standard"])
+@pytest.mark.parametrize("city", ["ashiya", "fussa", "kamishihoro", "kurume", "standard"])
 def test_sample_staff_fit_their_profile(city: str) -> None:
     """Each sample post names an agency, roles and a contractor that the profile knows; an auditor is among them."""
     profile = load_profile(PROFILES / city)
@@ -167,8 +168,17 @@ def test_sample_staff_fit_their_profile(city: str) -> None:
         assert not sample.contractor or sample.contractor in known
 
 
-def test_approvals_have_two_people(standard: Profile) -> None:
+@pytest.mark.parametrize("city", ["ashiya", "kamishihoro", "kurume", "standard"])
+def test_approvals_have_two_people(city: str) -> None:
     """A disposal is approved by another person of the section than the one who proposed it."""
-    section = [user for user in sample_users(STANDARD) if Role.RESPONSIBLE_SECTION in user.roles]
+    section = [user for user in sample_users(PROFILES / city) if Role.RESPONSIBLE_SECTION in user.roles]
     assert len(section) == 2
-    assert {user.agency for user in section} == {standard.municipality.responsible_section}
+    assert {user.agency for user in section} == {load_profile(PROFILES / city).municipality.responsible_section}
+
+
+def test_every_kind_of_place_of_the_slides_is_there(standard: Profile) -> None:
+    """S:231-243: facilities, companies, shops, farms, gatherings and what is newly made, all plainly invented."""
+    assert {ResourceKind.FACILITY, ResourceKind.COMPANY, ResourceKind.SHOP, ResourceKind.FARM} <= {
+        row.kind for row in standard.resources
+    }
+    assert all("見本" in row.name or row.id == "sample-new" for row in standard.resources)

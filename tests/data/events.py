@@ -14,6 +14,7 @@ from tsunagi_shared.contracts import events
 from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
 from tsunagi_shared.contracts.envelope import Envelope, encode, source_of, uuid7
 from tsunagi_shared.contracts.profile_codes import LegalRole
+from tsunagi_shared.contracts.report import Figure, FigureGroup, TargetFigure, YearReport
 from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.forms.checks import Codes, check
 from tsunagi_shared.forms.kinds import FORMS
@@ -112,6 +113,34 @@ _DESCRIBED: dict[str, Any] = {
 }
 _PERSON: dict[str, Any] = {"user": "kaigo", "user_name": "見本　介吾"}
 
+YEAR_REPORT = YearReport(
+    fiscal_year=2026,
+    municipality="福生市",
+    counted_on=dt.date(2026, 11, 23),
+    masked=True,
+    groups=(
+        FigureGroup(
+            id="plans.participation",
+            title="プラン（参加支援）",
+            figures=(
+                Figure(id="plans.participation.first", name="新しく策定した件数", definition="効力が生じた初回。", value=18),
+                Figure(id="plans.participation.ended", name="終結した件数", definition="終結と判断したもの。", value=0),
+            ),
+        ),
+        FigureGroup(
+            id="referrals_by_area",
+            title="相談受付（圏域別）",
+            breakdown=True,
+            figures=(
+                Figure(id="referrals_by_area.a", name="見本圏域", definition="共通様式。", value=None, masked="3未満"),
+            ),
+        ),
+    ),
+    targets=(
+        TargetFigure(id="plans", name="参加支援のプラン", at_least=24, unit="件／年", actual=18, rate=75, definition="プラン。"),
+        TargetFigure(id="felt", name="支え合いを感じる市民の割合", at_least=70, unit="％", baseline="64.1％"),
+    ),
+)  # fmt: skip
 SAMPLES: dict[str, msgspec.Struct] = {
     events.REFERRAL_SUBMITTED: events.ReferralSubmitted(
         referral_id=FORM.removeprefix("referral/"),
@@ -219,6 +248,20 @@ SAMPLES: dict[str, msgspec.Struct] = {
     ),
     events.CONTACT_LOG_ISSUED: events.ContactLogIssued(
         **_recorded("contact_log", 21), entries=(events.LoggedContact(form=_sample("contact"), at=AT, by=_STAFF),)
+    ),
+    events.REPORT_ISSUED: events.ReportIssued(
+        form_id="01972f3c-0000-7000-8000-000000000022",
+        revision=1,
+        number="実績2026",
+        case_number="",
+        received_at=AT,
+        submitted_by=_STAFF,
+        audience=_FULL_ENTRIES[1:2],
+        provider="welfare-desk",
+        provider_name="福祉総合相談窓口",
+        municipality_name="福生市",
+        retention=events.Retention("case"),
+        form=YEAR_REPORT,
     ),
     events.AUDIENCE_CHANGED: events.AudienceChanged(
         form=FORM,

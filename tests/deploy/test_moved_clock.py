@@ -46,5 +46,5 @@ def test_a_stack_takes_any_profile_that_is_here(tmp_path: Path) -> None:
     """By its name; another name is answered with those there are, and reaches no other folder."""
     assert Stack(tmp_path / "stack", profile="standard").profile == PROFILES / "standard"
     for name in ("nowhere", "../profiles/fussa", ""):
-        with pytest.raises(UnknownProfileError, match="fussa、kurume、standard"):
+        with pytest.raises(UnknownProfileError, match="ashiya、fussa、kamishihoro、kurume、standard"):
             Stack(tmp_path / "stack", profile=name)

@@ -14,6 +14,7 @@ from tests.data.plan_work import plan
 from tests.data.referrals import referral, without_consent
 from tests.faults.line import at_rest, rows
 from tsunagi_shared.accounts import Post
+from tsunagi_shared.clock import fiscal_year
 
 REST_SECONDS = 120.0
 KEPT_YEARS = 5  # the profile's class for every form, counted from the day on which the case ended
@@ -86,6 +87,8 @@ async def live_through(stack: Stack) -> str:
         await _taken_back(cases)
         await _joined(cases)
         await _met(cases)
+        await cases.rest()
+        await _reported(cases)
         await cases.rest()
         await _erased(cases)
         return str(cases.erased["case_number"])
@@ -248,6 +251,11 @@ async def _sat(cases: Cases, case: str, number: str) -> None:
             await cases.post("tsunagu", await cases.now(f"{place}/closing"), {})
         else:
             await cases.post("tsunagu", await cases.now(f"{place}/cancellation"), {"reason": "委員の都合による。"})
+
+
+async def _reported(cases: Cases) -> None:
+    """The section issues the figures of the 年度."""
+    await cases.post("kacho", f"/reports/{fiscal_year(cases.stack.clock.today())}/issue", {})
 
 
 async def _erased(cases: Cases) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.data.case_work import DESTINATION, PROVIDER, send
 from tests.data.intake import Intake
 from tests.intake.sittings import Table, code_of
-from tsunagi_intake.calendar_feed import _folded, _text
+from tsunagi_intake.calendar_feed import folded, text_value
 from tsunagi_intake.meeting_tables import calendar_tokens
 
 
@@ -66,7 +66,7 @@ async def test_a_calendar_ends_with_the_account(intake: Intake) -> None:
 
 def test_lines_are_escaped_and_folded_between_characters() -> None:
     """A text keeps its marks, and a long line is taken apart without breaking a character."""
-    assert _text("a,b;c\\d\ne") == "a\\,b\\;c\\\\d\\ne"
-    folded = _folded("LOCATION:" + "見" * 60)
-    assert all(len(line.encode()) <= 75 for line in folded.split("\r\n"))
-    assert folded.replace("\r\n ", "").rstrip("\r\n") == "LOCATION:" + "見" * 60
+    assert text_value("a,b;c\\d\ne") == "a\\,b\\;c\\\\d\\ne"
+    line = folded("LOCATION:" + "見" * 60)
+    assert all(len(line.encode()) <= 75 for line in line.split("\r\n"))
+    assert line.replace("\r\n ", "").rstrip("\r\n") == "LOCATION:" + "見" * 60

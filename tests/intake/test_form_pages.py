@@ -29,6 +29,7 @@ CALLERS = {"municipal_decision": "section", "support_answer": "care"}
 # What a sitting, a minute or a period asks for stands on pages of its own
 ELSEWHERE = {
     "meeting", "agenda_item", "meeting_member", "minutes", "information_request", "information_answer", "contact_log",
+    "resource", "follow_up", "community_issue", "issue_proposal", "issue_project",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from tests.conftest import MovableClock
 from tests.data.case_work import send
 from tests.data.intake import running_intake
 from tests.documents import running_service as documents
-from tests.intake import walks_of_meetings, walks_of_office, walks_of_sight
+from tests.intake import walks_of_meetings, walks_of_office, walks_of_resources, walks_of_sight
 from tests.intake.disposing import AFTERWARDS, Archive, noon
 from tests.intake.rule_walks import Ledger, RuleOnPage, Town, TownTrail, Trail, read_page, walks_in
 from tsunagi_documents.tables import documents as documents_table
@@ -23,7 +23,7 @@ from tsunagi_shared import clock
 from tsunagi_shared.contracts.events import WatermarkPassed
 
 _PAGE = read_page(PAGE.read_text(encoding="utf-8"))
-_MODULES = (walks_of_meetings, walks_of_office, walks_of_sight)
+_MODULES = (walks_of_meetings, walks_of_office, walks_of_resources, walks_of_sight)
 _WALKS = {rule: walk for module in _MODULES for rule, walk in walks_in(module).items()}
 
 # Codes that no request brings about, the reason, and the test that holds them

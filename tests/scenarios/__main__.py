@@ -17,12 +17,18 @@ import msgspec
 
 from deploy.local.processes import ServerError
 from deploy.local.visitor import VisitError
-from tests.scenarios import fussa, kurume, standard
+from tests.scenarios import ashiya, fussa, kamishihoro, kurume, standard
 from tests.scenarios.story import Story, Told
 
 FOLDER = Path("var/scenarios")
 SUMMARY = FOLDER / "summary.json"
-STORIES = {"fussa": fussa.tell, "kurume": kurume.tell, "standard": standard.tell}
+STORIES = {
+    "fussa": fussa.tell,
+    "kamishihoro": kamishihoro.tell,
+    "ashiya": ashiya.tell,
+    "kurume": kurume.tell,
+    "standard": standard.tell,
+}
 
 
 def say(line: str) -> None:

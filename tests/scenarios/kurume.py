@@ -1,6 +1,7 @@
 """久留米市: three contractors draw up their own plans, and one sitting of both bodies a month decides on all of them.
 
-U:119-135 (who carries out what), U:137,185-188 (第4水曜, both bodies), U:173-175 (24, 30 and 36 plans a year).
+U:119-135 (who carries out what), U:137,185-188 (第4水曜, both bodies). The figures and the turn of the 年度 are told in
+`kurume_turn`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import datetime as dt
 from typing import Any
 
 from tests.data.referrals import without_consent
+from tests.scenarios import kurume_turn
 from tests.scenarios.cases import allocated, page_of, taken_up
 from tests.scenarios.plans import CasePlan, part
 from tests.scenarios.sittings import LAYERED, MINUTES, NOTICE, OWN_ITEM, SUPPORT, Sitting
 from tests.scenarios.story import Story
-from tsunagi_shared import clock
 
 FULL, REQUEST, OWN_PART = "full", "support_request", "own_allocation"
 MULTI, PARTICIPATION, OUTREACH = "multi_agency", "participation", "outreach"
@@ -31,7 +32,7 @@ async def tell(story: Story) -> None:
     sitting, items = await _called_together(story, plans, day)
     await _decided(story, cases, plans, sitting, items)
     await _papers(story, plans)
-    await _figures(story)
+    await kurume_turn.told(story, plans)
 
 
 async def _case(story: Story) -> str:
@@ -153,20 +154,3 @@ async def _papers(story: Story, plans: list[tuple[str, CasePlan]]) -> None:
     whole = await story.gets("tsunagu", MINUTES, FULL, case=third, times=2)
     await story.opens("tsunagu", whole, "会議録-重層的支援会議")
     story.step("3種類のプランと、支援依頼書、議題ごとの会議録が、関わる機関に届きました。")
-
-
-async def _figures(story: Story) -> None:
-    """How many plans of each kind came into force in the 年度, against what the city set itself."""
-    kacho = await story.who("kacho")
-    listed = (await kacho.get("intake", "/cases")).made()["items"]
-    year = clock.fiscal_year(story.stack.clock.today())
-    made = dict.fromkeys(TITLES, 0)
-    for line in listed:
-        for plan in (await page_of(story, "kacho", line["number"]))["plans"]:
-            since = plan["effective_on"]
-            made[plan["kind"]] += bool(since) and clock.fiscal_year(dt.date.fromisoformat(since)) == year
-    wanted = {one.plans.value: one.at_least for one in story.stack.load_profile().targets if one.plans is not None}
-    figures = {kind: (made[kind], wanted[kind]) for kind in made}
-    story.must(figures == {PARTICIPATION: (2, 24), OUTREACH: (3, 30), MULTI: (3, 36)}, f"件数と目標：{figures}")
-    words = "、".join(f"{TITLES[kind]} {done}件（目標 {goal}件）" for kind, (done, goal) in figures.items())
-    story.step(f"この年度に策定したプランは、{words}です。")

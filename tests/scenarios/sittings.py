@@ -28,7 +28,12 @@ class Sitting:
     @classmethod
     async def planned(cls, story: Story, user: str, *roles: str, day: dt.date | None = None, **changes: Any) -> Sitting:
         """A sitting of the bodies with these roles, today unless told otherwise."""
-        made = (await cls.attempt(story, user, [BODY[role] for role in roles], day, **changes)).made()
+        return await cls.of(story, user, *(BODY[role] for role in roles), day=day, **changes)
+
+    @classmethod
+    async def of(cls, story: Story, user: str, *bodies: str, day: dt.date | None = None, **changes: Any) -> Sitting:
+        """The same of these bodies, whatever their roles are."""
+        made = (await cls.attempt(story, user, list(bodies), day, **changes)).made()
         return cls(story, user, made["id"], made["number"])
 
     @staticmethod

@@ -21,6 +21,7 @@ from tsunagi_shared.contracts.events import (
     PLEDGE_GIVEN,
     REFERRAL_ANSWERED,
     REFERRAL_SUBMITTED,
+    REPORT_ISSUED,
 )
 from tsunagi_shared.forms.plan import PlanKind
 
@@ -37,6 +38,7 @@ MEETING_NOTICE = "meeting_notice"
 MINUTES = "minutes"
 INFORMATION_REQUEST = "information_request"
 CONTACT_LOG = "contact_log"
+ANNUAL_REPORT = "annual_report"
 ASSESSMENT_DRAFT = "assessment_draft"  # a template: the assessment sheet as it is prefilled from a referral
 PLAN_TEMPLATES = {
     PlanKind.MULTI_AGENCY: "plan_multi_agency",
@@ -63,6 +65,7 @@ FORM_KINDS: dict[str, str] = {
     MEETING_RECORDED: "minutes",
     INFORMATION_REQUESTED: "information_request",
     CONTACT_LOG_ISSUED: "contact_log",
+    REPORT_ISSUED: "report",
 }
 
 FULL_BASES = (
@@ -161,6 +164,7 @@ KINDS: tuple[DocumentKind, ...] = (
     ),
     DocumentKind(kind=INFORMATION_REQUEST, title="情報提供依頼書", event_type=INFORMATION_REQUESTED, bases=ALL_BASES),
     DocumentKind(kind=CONTACT_LOG, title="支援経過記録", event_type=CONTACT_LOG_ISSUED),
+    DocumentKind(kind=ANNUAL_REPORT, title="実績報告書", event_type=REPORT_ISSUED),
 )
 
 

@@ -22,6 +22,7 @@ from tsunagi_documents.sheets_records import (
     reply_context,
 )
 from tsunagi_documents.sheets_referral import referral_context
+from tsunagi_documents.sheets_report import annual_report_context
 from tsunagi_documents.sheets_requests import contact_log_context, information_request_context
 from tsunagi_documents.sheets_withholding import Cut
 from tsunagi_documents.sheets_wording import HANDLE_WITH_CARE, SUPPORT_MEETING_ONLY
@@ -39,6 +40,7 @@ from tsunagi_shared.contracts.events import (
     PledgeGiven,
     ReferralAnswered,
     ReferralSubmitted,
+    ReportIssued,
 )
 from tsunagi_shared.contracts.profile_codes import LegalRole
 
@@ -118,4 +120,6 @@ def _recorded_context(data: FormRecorded, kind: str, cut: Cut, support_meeting_o
             return information_request_context(data, cut, support_meeting_only)
         case ContactLogIssued():
             return contact_log_context(data, cut, support_meeting_only)
+        case ReportIssued():
+            return annual_report_context(data, cut, support_meeting_only)
     raise LookupError(f"{type(data).__name__} has no sheet")

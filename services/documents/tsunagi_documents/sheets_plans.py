@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from tsunagi_documents.engine import Context
 from tsunagi_documents.sheets_heading import allocation_rows, heading, keep_official, subject_name, take_out
 from tsunagi_documents.sheets_withholding import ADDRESS, Cut
@@ -111,6 +113,11 @@ def _period(event: PlanRecorded) -> str:
     )
 
 
+def _from(first: dt.date | None, said: str) -> str:
+    """What is said of follow-ups, after the day of the first."""
+    return "\n".join(filter(None, (f"はじめの日：{day(first)}" if first else "", said)))
+
+
 def _participation(event: PlanRecorded) -> Context:
     form = event.form
     return {
@@ -120,8 +127,8 @@ def _participation(event: PlanRecorded) -> Context:
         "resource_contact": form.resource_contact,
         "trial_on": day(form.trial_on),
         "begins_on": day(form.begins_on),
-        "person_follow_up": form.person_follow_up,
-        "host_follow_up": form.host_follow_up,
+        "person_follow_up": _from(form.person_follow_up_on, form.person_follow_up),
+        "host_follow_up": _from(form.host_follow_up_on, form.host_follow_up),
         "settled_check_on": day(form.settled_check_on),
     }
 

@@ -10,7 +10,7 @@ from tsunagi_documents.sheets_withholding import Cut
 from tsunagi_documents.sheets_wording import WITHHELD, choices, local_rows, moment, weekday
 from tsunagi_documents.sheets_wording import day as written_day
 from tsunagi_shared.contracts.events import ContactLogIssued, InformationRequested, LoggedContact
-from tsunagi_shared.forms.contact import ContactMethod, OutreachAction
+from tsunagi_shared.forms.contact import Contact, ContactMethod, OutreachAction
 
 ON_CONSENT = "本人の同意（個人情報共有同意書）"
 
@@ -53,6 +53,17 @@ def contact_log_context(event: ContactLogIssued, cut: Cut, support_meeting_only:
     return context
 
 
+def _outreach(form: Contact) -> str:
+    """What was done in outreach, and, where it is said, who came along and how far it has come."""
+    companions = "、".join(companion.label for companion in form.companions)
+    said = (
+        choices(OutreachAction, form.outreach_actions),
+        f"同行した人：{companions}" if companions else "",
+        f"接触状況：{form.contact_state.label}" if form.contact_state else "",
+    )
+    return "\n".join(filter(None, said))
+
+
 def _entry(position: int, entry: LoggedContact, event: ContactLogIssued, cut: Cut) -> dict[str, Any]:
     form = entry.form
     return {
@@ -62,8 +73,8 @@ def _entry(position: int, entry: LoggedContact, event: ContactLogIssued, cut: Cu
         # It may be the hidden person who was met
         "counterpart": WITHHELD if cut.hidden else form.counterpart,
         "content": form.content,
-        "action_choices": choices(OutreachAction, form.outreach_actions),
-        "is_outreach": bool(form.outreach_actions),
+        "action_choices": _outreach(form),
+        "is_outreach": bool(form.outreach_actions or form.companions or form.contact_state),
         "judgement": form.judgement,
         "next_action": form.next_action,
         "recorder": form.recorder,

@@ -112,7 +112,7 @@ def calendar_of(connection: Connection, profile: Profile, holder: Holder) -> str
         ).scalars()
     )  # fmt: skip
     own = [sitting for row in rows if _is_own(sitting := agenda.sitting_of(row), called, profile, holder)]
-    return "".join(_folded(line) for line in _lines(profile, own))
+    return "".join(folded(line) for line in _lines(profile, own))
 
 
 def _is_own(sitting: Sitting, called: set[str], profile: Profile, holder: Holder) -> bool:
@@ -129,7 +129,7 @@ def _lines(profile: Profile, sittings: list[Sitting]) -> Iterator[str]:
         "CALSCALE:GREGORIAN",
         "METHOD:PUBLISH",
     )
-    yield f"X-WR-CALNAME:{_text(profile.municipality.name + ' 会議')}"
+    yield f"X-WR-CALNAME:{text_value(profile.municipality.name + ' 会議')}"
     for sitting in sittings:
         yield from _event(profile, sitting)
     yield "END:VCALENDAR"
@@ -143,34 +143,37 @@ def _event(profile: Profile, sitting: Sitting) -> Iterator[str]:
     stamp = clock.moment_of(sitting.convened_at or 0)
     yield "BEGIN:VEVENT"
     yield f"UID:{sitting.id}@{profile.municipality.code}.tsunagi"
-    yield f"DTSTAMP:{_moment(stamp)}"
+    yield f"DTSTAMP:{utc_stamp(stamp)}"
     yield f"SEQUENCE:{sitting.revision}"
-    yield f"DTSTART:{_moment(_at(day, form.starts_at))}"
+    yield f"DTSTART:{utc_stamp(moment_on(day, form.starts_at))}"
     if form.ends_at:
-        yield f"DTEND:{_moment(_at(day, form.ends_at))}"
-    yield f"SUMMARY:{_text(names)}"
+        yield f"DTEND:{utc_stamp(moment_on(day, form.ends_at))}"
+    yield f"SUMMARY:{text_value(names)}"
     if form.place:
-        yield f"LOCATION:{_text(form.place)}"
-    yield f"DESCRIPTION:{_text(sitting.number)}"
+        yield f"LOCATION:{text_value(form.place)}"
+    yield f"DESCRIPTION:{text_value(sitting.number)}"
     yield f"STATUS:{'CANCELLED' if sitting.state is MeetingState.CANCELLED else 'CONFIRMED'}"
     yield "END:VEVENT"
 
 
-def _at(day: dt.date, time: str) -> dt.datetime:
+def moment_on(day: dt.date, time: str) -> dt.datetime:
+    """A time of day (13:30) in Japan."""
     return dt.datetime.combine(day, dt.time.fromisoformat(time), _JAPAN)
 
 
-def _moment(at: dt.datetime) -> str:
+def utc_stamp(at: dt.datetime) -> str:
+    """As iCalendar writes a moment (RFC 5545, 3.3.5)."""
     return at.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _text(value: str) -> str:
+def text_value(value: str) -> str:
+    """As iCalendar writes text (RFC 5545, 3.3.11)."""
     for character in ("\\", ";", ","):
         value = value.replace(character, f"\\{character}")
     return value.replace("\r\n", "\\n").replace("\n", "\\n")
 
 
-def _folded(line: str) -> str:
+def folded(line: str) -> str:
     """The line with its end, broken between characters into pieces of at most 75 octets."""
     pieces, piece = [], ""
     for character in line:

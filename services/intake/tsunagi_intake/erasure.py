@@ -26,6 +26,7 @@ from tsunagi_intake import cases, disposals, retention
 from tsunagi_intake.disposals import ERASE, ERASED, SKIPPED, EraseOrder
 from tsunagi_intake.meeting_tables import agenda_items, community_issues, minutes_drafts
 from tsunagi_intake.plan_tables import plans
+from tsunagi_intake.resource_tables import follow_ups, matches, outreach_facts
 from tsunagi_intake.tables import (
     allocations,
     audience,
@@ -245,7 +246,8 @@ def _empty(connection: Connection, case: int, number: str) -> None:
     for table in (revisions, audience):
         connection.execute(table.delete().where(table.c.form.in_(_of_forms((case,)))))
     for table in (
-        persons, consents, protections, grounds, allocations, plans, minutes_drafts, case_keys, case_lists, records, referrals,
+        persons, consents, protections, grounds, allocations, plans, minutes_drafts, matches, follow_ups,
+        outreach_facts, case_keys, case_lists, records, referrals,
     ):  # fmt: skip
         connection.execute(table.delete().where(table.c.case == case))
     _forget_items(connection, case)
@@ -256,8 +258,9 @@ def _empty(connection: Connection, case: int, number: str) -> None:
 def _forget_items(connection: Connection, case: int) -> None:
     """Of what sittings heard of the case, and of what they handed on, only numbers and codes are left."""
     heard = sa.select(agenda_items.c.id).where(agenda_items.c.case == case)
-    handed_on = community_issues.update().where(community_issues.c.item.in_(heard))
-    connection.execute(handed_on.values(item="", text="", answer=""))
+    of_case = sa.or_(community_issues.c.item.in_(heard), community_issues.c.case == case)
+    nothing = {"item": "", "form": "", "case": None, "text": "", "answer": "", "project": ""}
+    connection.execute(community_issues.update().where(of_case).values(**nothing))
     connection.execute(
         agenda_items.update().where(agenda_items.c.case == case).values(
             note="", papers="[]", state=sa.case((agenda_items.c.state == "open", "withdrawn"), else_=agenda_items.c.state)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from litestar import MediaType, Response
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, meeting_pages, pages, people, plan_pages, rules, standing
+from tsunagi_intake import cases, meeting_pages, pages, people, plan_pages, resource_pages, resources, rules, standing
 from tsunagi_intake.drafts import FIELD as DRAFT_FIELD
 from tsunagi_intake.form_places import BY_THEMSELVES, PAGES, FormPage, Place
 from tsunagi_intake.rules import Action, Standing
@@ -48,6 +48,7 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
     withheld: bool = False
     variant: str = ""
     left_out: frozenset[str] = frozenset()  # fields that are not asked
+    resources: tuple[tuple[str, str], ...] = ()  # 社会資源 that a plan may name
 
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,8 @@ def opening(connection: Connection, principal: Principal, profile: Profile, kind
         raise not_found()
     if page.about == "meeting" and not place.record:
         return meeting_pages.opening(connection, principal, profile, kind, place)
+    if page.about in resource_pages.ABOUT and not place.record:
+        return resource_pages.opening(connection, principal, profile, kind, place)
     if not page.about and not place.record:
         return {"case_number": place.case} if place.case and kind == "referral" else _started(kind, place, principal)
     subject = _subject(connection, principal, profile, page, place)
@@ -184,6 +187,8 @@ def _scene(connection: Connection, principal: Principal, profile: Profile, kind:
         if page.about == "meeting" and not place.record:
             around = meeting_pages.scene(connection, principal, profile, kind, place)
             return _Scene(case_number=around.case_number, revision=around.revision, left_out=around.left_out)
+        if page.about in resource_pages.ABOUT and not place.record:
+            return _Scene(revision=resource_pages.revision(connection, profile, place))
         subject = _subject(connection, principal, profile, page, place)
     except Refusal:
         return _Scene()
@@ -195,6 +200,7 @@ def _scene(connection: Connection, principal: Principal, profile: Profile, kind:
         case_number=subject.case.number, revision=subject.revision,
         people=tuple((line.id, line.label) for line in shown.lines), some_hidden=shown.some_hidden,
         variant=plan_pages.variant_of(subject.row.form) if place.record and kind == "plan" else "",
+        resources=resources.choices(connection, profile) if kind == "plan" else (),
     )  # fmt: skip
 
 
@@ -254,14 +260,15 @@ def _offered(kind: str, agency: Agency) -> bool:
 
 
 def _fields(struct: type[msgspec.Struct], codes: Codes, scene: _Scene, variant: str) -> tuple[Field, ...]:
-    """The fields as this page asks them: a person of the case is chosen, not typed; of a variant its own."""
+    """The fields as this page asks them: a person of the case, and a resource, is chosen, not typed; of a variant its own."""
     fields = plan_pages.fields_of_variant(fields_for(struct, codes), variant) if variant else fields_for(struct, codes)
+    chosen = {"person": scene.people, "resource_id": scene.resources}
     return tuple(
-        msgspec.structs.replace(field, kind=Kind.CHOICE, choices=scene.people)
-        if field.name == "person" and field.kind is Kind.LINE and scene.people
+        msgspec.structs.replace(field, kind=Kind.CHOICE, choices=chosen[field.name])
+        if field.kind is Kind.LINE and chosen.get(field.name)
         else field
         for field in fields
-        if field.name not in scene.left_out
+        if field.name not in scene.left_out and (field.name != "resource_id" or scene.resources)
     )
 
 
@@ -274,7 +281,7 @@ def _action(page: FormPage, place: Place, revision: int | None) -> str:
         )
     else:
         path = page.action.format(**{name: _quoted(value) for name, value in msgspec.structs.asdict(place).items()})
-        path = path.rstrip("/")
+        path = path.replace("//handing-on", "").rstrip("/")  # an issue that comes from no other is handed directly
     return f"{path}?revision={revision}" if revision is not None and (page.made_on or place.record) else path
 
 

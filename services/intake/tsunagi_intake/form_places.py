@@ -14,7 +14,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     `record` is `<kind>/<id>` of what is corrected (`referral/<number>` for a referral); `row`: which one of a plan, from 1;
     `variant`: which fields of the form are asked, where that is not all (a PlanKind); `meeting`, `item`, `member`: of a sitting;
-    `request`: an information request.
+    `request`: an information request; `resource`: a 社会資源; `follow_up`: one that is due; `issue`: a 地域課題.
     """
 
     case: str = ""
@@ -29,6 +29,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     item: str = ""
     member: str = ""
     request: str = ""
+    resource: str = ""
+    follow_up: str = ""
+    issue: str = ""
 
     def query(self) -> str:
         """The same as the query of an address; empty fields are left out."""
@@ -167,6 +170,26 @@ PAGES: dict[str, FormPage] = {
     "closure": FormPage(
         action="/cases/{case}/closure", about="case", permissions=(Action.CLOSE_CASE,), made_on="case", button="ケースを終了する",
         lead=("プランを策定していないケースを終了します。策定したプランがあるときは、重層的支援会議で決めます。",),
+    ),
+    "resource": FormPage(
+        action="/resources/{resource}", about="resource", made_on="resource", button="登録する",
+        lead=("参加支援のプランで選べる受入先です。利用する人のことは、ここには書きません。",),
+    ),
+    "follow_up": FormPage(
+        action="/follow-ups/{follow_up}/completion", about="follow_up", button="記録する",
+        lead=("フォローをしたことを記録します。話した内容は、ケースの支援経過に記録してください。",),
+    ),
+    "community_issue": FormPage(
+        action="/community-issues/{issue}/handing-on", about="issue", button="伝える",
+        lead=("地域に共通する課題を、会議体に伝えます。ケースの番号も、個人の名前も、伝わりません。",),
+    ),
+    "issue_proposal": FormPage(
+        action="/community-issues/{issue}/proposal", about="issue", button="提案を記録する",
+        lead=("課題に対して、会議体として何をするかを書きます。",),
+    ),
+    "issue_project": FormPage(
+        action="/community-issues/{issue}/project", about="issue", button="記録する",
+        lead=("提案から始まったプロジェクトです。進み具合が変わったときは、もう一度記録してください。",),
     ),
 }  # fmt: skip
 

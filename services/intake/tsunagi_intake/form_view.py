@@ -38,7 +38,7 @@ def _lines(
     for field in fields:
         section = field.section or section  # the heading of a field that was left empty is that of the next
         value = form.get(field.name)
-        if value in (None, "", [], {}, False):
+        if value in (None, "", [], {}, False) or field.name in _SAID_BY_ANOTHER:
             continue
         if field.kind in (Kind.GROUP, Kind.LOCAL):
             yield from _lines(field.fields, value, profile, people, f"{within}{field.title}：")
@@ -65,4 +65,6 @@ def _words(field: Field, value: Any, profile: Profile, people: Mapping[str, str]
     return str(names.get(value, value)) if names else str(value)
 
 
+# What a plan chose among the 社会資源 stands there by its name as well
+_SAID_BY_ANOTHER = frozenset({"resource_id"})
 _AGENCIES = frozenset({Kind.AGENCY, Kind.AGENCIES})

@@ -23,7 +23,7 @@ from tsunagi_intake import (
 )
 from tsunagi_intake.agenda import ItemState, MeetingState
 from tsunagi_intake.agenda_entries import Choice
-from tsunagi_intake.community_issues import IssueKind, IssueReply, IssueState
+from tsunagi_intake.community_issues import IssueReply, IssueState
 from tsunagi_intake.form_places import Place
 from tsunagi_intake.meeting_reading import MeetingPage
 from tsunagi_intake.posting import AnyRequest, Revision, Way, late_write, may_write
@@ -33,6 +33,7 @@ from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.profile import LegalRole
+from tsunagi_shared.forms.community import IssueKind, ProjectState
 from tsunagi_shared.forms.meeting import AgendaItem, Meeting, MeetingMember, MeetingMethod, MinimalReason, Occasion
 from tsunagi_shared.problems import Problem, Refusal, wants_page
 from tsunagi_shared.runtime import Runtime
@@ -50,6 +51,13 @@ WORDS = {
     "minimal_reasons": dict(MinimalReason.choices()),
     "issue_kinds": dict(IssueKind.choices()),
     "issue_states": dict(IssueState.choices()),
+    "issue_origins": {"minutes": "会議録", "screening": "アセスメントのスクリーニング", "direct": "直接"},
+    "issue_steps": (
+        ("propose", "issue_proposal", "提案を記録する"),
+        ("project", "issue_project", "プロジェクトを記録する"),
+        ("hand_on", "community_issue", "さらに伝える"),
+    ),
+    "project_states": dict(ProjectState.choices()),
     "rule_reasons": {code: broken.reason for code, broken in REFUSALS.items()} | {"absent": "欠席しました。"},
 }
 
@@ -285,7 +293,7 @@ async def close(
 
 @get("/community-issues", summary="地域課題・社会資源の一覧", guards=[reader])
 async def issue_list(request: AnyRequest, runtime: NamedDependency[Runtime], before: Before = "") -> Response[Any]:
-    """What minutes handed on, to and from the bodies that the caller's agency runs."""
+    """What was handed to and from the bodies that the caller's agency runs."""
     principal = posting.acting(request, runtime)
     page = await runtime.database.read(
         lambda connection: community_issues.list_issues(connection, principal, runtime.profile, before, PAGE)

@@ -99,7 +99,7 @@ minutes_drafts = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# 地域課題 and 不足する社会資源 handed on from one body to another; nothing in them leads back to a case but the item.
+# 地域課題 and 不足する社会資源 handed on to a body; nothing in them leads back to a case but item, form and case.
 community_issues = sa.Table(
     "community_issues",
     metadata,
@@ -110,11 +110,19 @@ community_issues = sa.Table(
     sa.Column("item", sa.Text, nullable=False, index=True),  # empty once its case was erased
     sa.Column("kind", sa.Text, nullable=False),  # issue | resource
     sa.Column("text", sa.Text, nullable=False),  # as typed, without names
-    sa.Column("state", sa.Text, nullable=False),  # handed | received | answered
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # handed | received | answered | proposed | project
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("answer", sa.Text, nullable=False),  # or what is proposed
     sa.Column("answered_at", sa.BigInteger),
     sa.Column("answered_by", sa.Text, nullable=False),
+    sa.Column("case", sa.Integer, index=True),  # where it does not come from an item; none for what was handed directly
+    sa.Column("form", sa.Text, nullable=False, server_default="", index=True),  # of a screening: assessment/<id>
+    sa.Column("previous", sa.Text, nullable=False, server_default="", index=True),  # the one that was handed further
+    sa.Column("project", sa.Text, nullable=False, server_default=""),  # its name, without names of people
+    sa.Column("lead", sa.Text, nullable=False, server_default=""),  # an agency
+    sa.Column("starts", sa.Text),
+    sa.Column("until", sa.Text),
+    sa.Column("project_state", sa.Text, nullable=False, server_default=""),  # ProjectState
     sqlite_with_rowid=False,
 )
 

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, plan_facts, publishing, records, standing
+from tsunagi_intake import cases, matches, plan_facts, publishing, records, standing
 from tsunagi_intake.changes import Change
 from tsunagi_intake.lifecycle import CaseState, PlanAction, PlanState, plan_step
 from tsunagi_intake.plan_facts import PlanRow
@@ -100,6 +100,7 @@ def adopt(connection: Connection, write: Write, row: PlanRow, lead_agency: str =
     form = plan_facts.form_of(connection, row.id)
     assert form is not None
     give_parts(connection, row, form, effective)
+    matches.begin(connection, write.profile, row.id, row.case, form)
     set_lead(connection, write, row, lead_agency or form.lead_agency)
     return row
 
@@ -140,10 +141,11 @@ def part_id(plan_id: str, place: int) -> str:
 
 
 def take_parts(connection: Connection, row: PlanRow) -> None:
-    """The parts that came of the plan end with it."""
+    """The parts that came of the plan, and its follow-ups, end with it."""
     connection.execute(
         allocations.update().where(*_parts_of(row), allocations.c.ended_at.is_(None)).values(ended_at=clock.now_us())
     )
+    matches.end(connection, row.id)
 
 
 def _parts_of(row: PlanRow) -> tuple[sa.ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, numbering, plan_effects, plan_facts, records, standing, withholding
+from tsunagi_intake import cases, matches, numbering, outreach, plan_effects, plan_facts, records, standing, withholding
 from tsunagi_intake.lifecycle import PlanAction, PlanState, new_plan
 from tsunagi_intake.plan_decisions import Step, adopt_if_complete, decide, step
 from tsunagi_intake.plan_facts import PlanRow
@@ -64,6 +64,7 @@ def _draft(connection: Connection, write: Write, case_number: str, form: Plan) -
     drawn_up = own.is_allocated and plan_facts.draws_up(write.principal.agency, form.kind, write.profile)
     standing.allow(Action.PROPOSE_PLAN, write.principal, write.profile, msgspec.structs.replace(own, draws_up=drawn_up))
     previous = _previous(of_case(connection, case.seq), form)
+    form = _with_resource(connection, write, form)
     kept = records.keep(connection, write, case, "plan", form)
     year = clock.fiscal_year(clock.japanese_date(kept.received_at))
     number = numbering.next_number(connection, write.profile, "plan", year)
@@ -75,10 +76,20 @@ def _draft(connection: Connection, write: Write, case_number: str, form: Plan) -
             agreed_on=form.agreed_on.isoformat() if form.agreed_on else None,
         )
     )  # fmt: skip
+    matches.keep(connection, write.profile, kept.id, case.seq, form)
+    outreach.note_plan(connection, kept.id, case.seq, form)
     row = plan_row(connection, kept.id)
     return plan_effects.done(
         connection, write, row, "plan.draft", Happening.PLAN_DRAFTED, basis=own.basis.value if own.basis else ""
     )
+
+
+def _with_resource(connection: Connection, write: Write, form: Plan) -> Plan:
+    """The plan with the name of the resource that it chose. 422 for one that is not there, or takes nobody any more."""
+    form, wrong = matches.named(connection, write.profile, form)
+    if wrong:
+        raise records.invalid(*wrong)
+    return form
 
 
 def _previous(rows: Sequence[PlanRow], form: Plan, besides: str = "") -> PlanRow | None:
@@ -107,11 +118,14 @@ def _rewrite(connection: Connection, write: Write, plan_id: str, form: Plan) -> 
     before = plan_facts.form_of(connection, row.id)
     assert before is not None
     form = withholding.put_back(connection, write.principal, row.form, row.case, before, form)
+    form = _with_resource(connection, write, form)
     form = plan_effects.agreed_anew(row, before, form)
     row = plan_effects.rewrite(
         connection, row, form, agreed_on=form.agreed_on, municipal_on=None, previous=previous.id if previous else "",
         round=previous.round + 1 if previous else 1,
     )  # fmt: skip
+    matches.keep(connection, write.profile, row.id, row.case, form)
+    outreach.note_plan(connection, row.id, row.case, form)
     return plan_effects.done(
         connection, write, row, "plan.correct", Happening.RECORD_CORRECTED, code=str(row.revision), basis=basis
     )

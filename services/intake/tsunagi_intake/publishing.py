@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tsunagi_intake import audience as audiences
-from tsunagi_intake import cases, form_facts, meeting_events, numbering, persons, plan_facts
+from tsunagi_intake import cases, form_facts, meeting_events, numbering, persons, plan_facts, report_events
 from tsunagi_intake.lifecycle import PlanState
 from tsunagi_intake.tables import cases as cases_table
 from tsunagi_intake.tables import consents, protections, records, referrals
@@ -47,6 +47,8 @@ def publish_form(connection: Connection, form: str, profile: Profile, outbox: Ou
         _publish_referral(connection, identity, profile, outbox)
     elif kind in _PUBLISHED:
         _publish_record(connection, kind, identity, profile, outbox)
+    elif kind == report_events.KIND:
+        report_events.publish(connection, identity, profile, outbox)
 
 
 def _publish_referral(connection: Connection, identity: str, profile: Profile, outbox: Outbox) -> None:

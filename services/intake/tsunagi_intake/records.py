@@ -15,7 +15,18 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, changes, numbering, persons, publishing, standing, withholding
+from tsunagi_intake import (
+    cases,
+    changes,
+    issue_rows,
+    matches,
+    numbering,
+    outreach,
+    persons,
+    publishing,
+    standing,
+    withholding,
+)
 from tsunagi_intake.changes import Change
 from tsunagi_intake.rules import Action
 from tsunagi_intake.standing import CaseRow
@@ -166,6 +177,7 @@ def _submit(connection: Connection, write: Write, kind: str, case_number: str, f
     here = standing.on_case(connection, principal, profile, case)
     standing.allow(submitted.action, principal, profile, here)
     kept = keep(connection, write, case, kind, form)
+    _follow(connection, write, case, kind, kept.id, form)
     changed = recompute(connection, write, case, kind)
     state = standing.note(connection, case, submitted.happening, f"{kind}/{kept.id}", principal)
     audit.record(
@@ -177,6 +189,20 @@ def _submit(connection: Connection, write: Write, kind: str, case_number: str, f
         case=case.number,
     )
     return receipt_of(kind, kept, case, state.value, changed)
+
+
+def _follow(
+    connection: Connection, write: Write, case: CaseRow, kind: str, record_id: str, form: Any, *, anew: bool = False
+) -> None:
+    """What a contact or an assessment leaves beside itself; `anew`: by a correction."""
+    if kind == "contact":
+        outreach.note_contact(connection, record_id, case.seq, form)
+        if form.follow_ups and not anew:
+            seen = matches.seen_by(write.principal)
+            group = (case.seq, *cases.joined_to(connection, case.seq))
+            matches.done_by_contact(connection, write.profile, write.principal, group, seen, form)
+    elif kind == "assessment":
+        issue_rows.from_screening(connection, case.seq, f"assessment/{record_id}", form)
 
 
 def receipt_of(kind: str, kept: Kept, case: CaseRow, state: str, changed: tuple[Change, ...]) -> Receipt:
@@ -247,6 +273,7 @@ def replace_form(connection: Connection, write: Write, case: CaseRow, row: Any, 
     connection.execute(
         records.update().where(records.c.id == row.id).values(revision=revision, form=msgspec.json.encode(form))
     )
+    _follow(connection, write, case, kind, row.id, form, anew=True)
     changed = publish_anew(connection, write, case, f"{kind}/{row.id}", "correction")
     state = standing.note(
         connection, case, Happening.RECORD_CORRECTED, f"{kind}/{row.id}", write.principal, code=str(revision)

@@ -13,7 +13,10 @@ from tsunagi_intake import (
     plan_routes,
     record_routes,
     referral_routes,
+    report_routes,
+    resource_routes,
     retention_routes,
+    year_pages,
 )
 from tsunagi_shared.auth import staff
 
@@ -34,4 +37,7 @@ ROUTES = (
     *meeting_routes.ROUTES,
     *minutes_routes.ROUTES,
     *retention_routes.ROUTES,
+    *year_pages.ROUTES,
+    *resource_routes.ROUTES,
+    *report_routes.ROUTES,
 )

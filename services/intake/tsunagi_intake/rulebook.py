@@ -8,6 +8,7 @@ source documents (福生市 実施計画（案）, 上士幌町 概要版, 上�
 from __future__ import annotations
 
 from tsunagi_intake.meeting_rules import CONSENT_GATE, DECISION_GATE, LIFE_CYCLE
+from tsunagi_intake.resource_rules import RESOURCES
 from tsunagi_intake.rule import Broken, Rule, rule_of
 from tsunagi_intake.sitting_rules import SITTINGS
 
@@ -275,6 +276,6 @@ _ACTIONS = (
     ),
 )
 
-_TABLE = (*CONSENT_GATE, *SITTINGS, *DECISION_GATE, *LIFE_CYCLE, *_AUDIENCE, *_PERSONS, *_ACTIONS)
+_TABLE = (*CONSENT_GATE, *SITTINGS, *DECISION_GATE, *LIFE_CYCLE, *_AUDIENCE, *_PERSONS, *_ACTIONS, *RESOURCES)
 RULES: tuple[Rule, ...] = tuple(rule for rule, _ in _TABLE)
 REFUSALS: dict[str, Broken] = {broken.code: broken for _, refused in _TABLE for broken in refused}

@@ -398,4 +398,4 @@ receipts = sa.Table(
     sa.Column("misdelivered_code", sa.Text),
 )
 
-from tsunagi_intake import meeting_tables, plan_tables  # noqa: E402, F401 - on the same metadata: with these come those
+from tsunagi_intake import meeting_tables, plan_tables, resource_tables  # noqa: E402, F401 - on the same metadata

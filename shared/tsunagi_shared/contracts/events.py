@@ -41,6 +41,7 @@ from tsunagi_shared.contracts.intake_events import (
     RecordWithdrawn,
     ReferralAnswered,
     ReferralSubmitted,
+    ReportIssued,
     Retention,
     Staff,
     WatermarkPassed,
@@ -83,6 +84,7 @@ __all__ = [
     "RECORD_WITHDRAWN",
     "REFERRAL_ANSWERED",
     "REFERRAL_SUBMITTED",
+    "REPORT_ISSUED",
     "WATERMARK_PASSED",
     "AssessmentSubmitted",
     "AudienceChanged",
@@ -120,6 +122,7 @@ __all__ = [
     "RecordWithdrawn",
     "ReferralAnswered",
     "ReferralSubmitted",
+    "ReportIssued",
     "Retention",
     "Staff",
     "StoredFile",
@@ -157,6 +160,7 @@ MEETING_CONVENED = "intake.meeting.convened.v1"
 MEETING_RECORDED = "intake.meeting.recorded.v1"
 INFORMATION_REQUESTED = "intake.information.requested.v1"
 CONTACT_LOG_ISSUED = "intake.contact_log.issued.v1"
+REPORT_ISSUED = "intake.report.issued.v1"
 AUDIENCE_CHANGED = "intake.audience.changed.v1"
 CONSENT_WITHDRAWN = "intake.consent.withdrawn.v1"
 PROTECTION_CHANGED = "intake.protection.changed.v1"
@@ -190,6 +194,7 @@ EVENTS: dict[str, EventType] = {
         EventType(MEETING_RECORDED, MeetingRecorded, ("documents",)),
         EventType(INFORMATION_REQUESTED, InformationRequested, ("documents",)),
         EventType(CONTACT_LOG_ISSUED, ContactLogIssued, ("documents",)),
+        EventType(REPORT_ISSUED, ReportIssued, ("documents",)),
         EventType(AUDIENCE_CHANGED, AudienceChanged, ("documents",)),
         EventType(CONSENT_WITHDRAWN, ConsentWithdrawn, ("documents",)),
         EventType(PROTECTION_CHANGED, ProtectionChanged, ("documents",)),

@@ -8,6 +8,7 @@ import msgspec
 
 from tsunagi_shared.contracts.audience import AudienceEntry
 from tsunagi_shared.contracts.profile_codes import LegalRole
+from tsunagi_shared.contracts.report import YearReport
 from tsunagi_shared.forms.answers import Reply
 from tsunagi_shared.forms.assessment import Assessment
 from tsunagi_shared.forms.consent import ConsentForm
@@ -237,6 +238,13 @@ class ContactLogIssued(FormRecorded, frozen=True, kw_only=True):
 
     form: ContactLogIssue
     entries: tuple[LoggedContact, ...] = ()
+
+
+class ReportIssued(FormRecorded, frozen=True, kw_only=True):
+    """The figures of a 年度 were issued as 実績報告 (or once more: the next revision). Belongs to no case and names nobody but
+    whoever issued it; small counts of agencies and areas are masked."""
+
+    form: YearReport
 
 
 class AudienceChanged(msgspec.Struct, frozen=True, kw_only=True):

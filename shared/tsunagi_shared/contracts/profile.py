@@ -23,8 +23,10 @@ from tsunagi_shared.contracts.profile_codes import (
     HolidayMove,
     LegalRole,
     Operation,
+    ResourceKind,
     RetentionStart,
     Role,
+    TargetCount,
 )
 from tsunagi_shared.contracts.profile_tables import (
     Agency,
@@ -46,11 +48,13 @@ from tsunagi_shared.contracts.profile_tables import (
     Partner,
     Post,
     Project,
+    Resource,
     RetentionClass,
     RetentionSettings,
     Roles,
     Target,
     Title,
+    YearPlan,
 )
 from tsunagi_shared.contracts.toml_tables import Problem, TomlFile
 from tsunagi_shared.forms.codes import Codes
@@ -88,13 +92,17 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Project",
+    "Resource",
+    "ResourceKind",
     "RetentionClass",
     "RetentionSettings",
     "RetentionStart",
     "Role",
     "Roles",
     "Target",
+    "TargetCount",
     "Title",
+    "YearPlan",
     "load_contacts",
     "load_profile",
 ]
@@ -135,6 +143,8 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     projects: tuple[Project, ...] = ()
     papers: tuple[Paper, ...] = ()
     targets: tuple[Target, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    year_plan: tuple[YearPlan, ...] = ()
     agency_lists: tuple[AgencyList, ...] = ()
     numbering: Numbering = Numbering()
     code_lists: dict[str, tuple[Code, ...]] = {}
@@ -209,6 +219,11 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
     def _runs_under_contracts(self, agency_id: str) -> bool:
         agency = self.agency(agency_id)
         return Operation.DIRECT not in agency.operation and bool(agency.operated_by)
+
+    @functools.cached_property
+    def resources_by_id(self) -> dict[str, Resource]:
+        """Every 社会資源 of the profile by its id; those that staff add live in intake."""
+        return {resource.id: resource for resource in self.resources}
 
     @property
     def provider_direct(self) -> bool:
@@ -350,3 +365,10 @@ def _read(path: Path, table: type[Table], check: profile_checks.Check[Table]) ->
     if found is None or source.problems:
         raise ProfileError(source.sorted_problems())
     return found, hashlib.sha256(source.content).hexdigest()[:VERSION_DIGITS]
+
+
+if __name__ == "__main__":  # only as a command: what reads the clock and speaks to people is no part of the contracts
+    import importlib
+    import sys
+
+    sys.exit(importlib.import_module("tsunagi_shared.profile_checking").main())

@@ -83,7 +83,8 @@ def check_profile(profile: ProfileFile, report: Report) -> None:
     _check_retention(profile, report)
     _check_numbering(profile, report)
     _check_texts(profile, report)
-    _unique(((("targets", n, "id"), row.id) for n, row in enumerate(profile.targets)), report)
+    _check_targets(profile, report)
+    _check_resources(profile, agencies, report)
     for basis_id in bases:
         rows = [(n, row) for n, row in enumerate(profile.legal_basis) if row.id == basis_id]
         _no_overlap(((("legal_basis", n, "from"), row) for n, row in rows), report)
@@ -246,6 +247,20 @@ def _check_people(profile: ProfileFile, agencies: set[str], report: Report) -> N
         _known(post.title, titles, ("posts", n, "title"), "職（titles）", report)
         if post.headcount is not None and post.headcount < 1:
             report(("posts", n, "headcount"), "人数は1以上の整数です。")
+
+
+def _check_targets(profile: ProfileFile, report: Report) -> None:
+    _unique(((("targets", n, "id"), row.id) for n, row in enumerate(profile.targets)), report)
+    for n, target in enumerate(profile.targets):
+        if target.plans is not None and target.counts is not None:
+            report(("targets", n, "counts"), "数えるものは、plans か counts のどちらか一つにしてください。")
+
+
+def _check_resources(profile: ProfileFile, agencies: set[str], report: Report) -> None:
+    _unique(((("resources", n, "id"), row.id) for n, row in enumerate(profile.resources)), report)
+    for n, resource in enumerate(profile.resources):
+        if resource.agency:
+            _known(resource.agency, agencies, ("resources", n, "agency"), "機関", report)
 
 
 def _check_retention(profile: ProfileFile, report: Report) -> None:

@@ -105,3 +105,29 @@ class RetentionStart(CodeList):
 
     COMPLETED = "completed", "完結の日"
     FISCAL_YEAR_END = "fiscal_year_end", "完結した年度の末日"
+
+
+class ResourceKind(CodeList):
+    """What sort of place or offer a 社会資源 is."""
+
+    FACILITY = "facility", "福祉施設・事業所"
+    COMPANY = "company", "企業"
+    SHOP = "shop", "商店"
+    FARM = "farm", "農家"
+    GATHERING = "gathering", "居場所・住民活動"
+    EATERY = "eatery", "地域食堂"
+    MARKET = "market", "市"
+    TALENT = "talent", "人材バンク"
+    OTHER = "other", "その他"
+
+
+class TargetCount(CodeList):
+    """What is counted towards a target, other than the new plans of one kind."""
+
+    CONSULTATIONS = "consultations", "相談受付件数"
+    PARTICIPANTS = "participants", "参加の場の利用につながった人数"
+    PARTNER_RESOURCES = "partner_resources", "協力企業・団体数"
+    CASE_REVIEWS = "case_reviews", "事例検討件数"
+    JOINT_CASES = "joint_cases", "支援連携・協働ケース数"
+    OUTREACH_CONSULTATIONS = "outreach_consultations", "アウトリーチの相談件数"
+    TRIGGER_USERS = "trigger_users", "きっかけ事業の利用者数"

@@ -15,8 +15,10 @@ from tsunagi_shared.contracts.profile_codes import (
     HolidayMove,
     LegalRole,
     Operation,
+    ResourceKind,
     RetentionStart,
     Role,
+    TargetCount,
 )
 from tsunagi_shared.forms.plan import PlanKind
 
@@ -220,7 +222,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
 class Target(Dated, frozen=True, kw_only=True):
     """A figure the municipality set itself: reach `at_least` `unit` in each 年度 of the period.
 
-    `baseline`: where it stood, with its year. `plans`: the kind of plan whose new ones are counted towards it.
+    `baseline`: where it stood, with its year. `plans`: the kind of plan whose new ones are counted towards it; `counts`: what
+    else is. With neither, the figure comes from elsewhere and this system shows the target alone (集計対象外).
     """
 
     id: Id
@@ -229,6 +232,28 @@ class Target(Dated, frozen=True, kw_only=True):
     unit: Text
     baseline: OptionalText = ""
     plans: PlanKind | None = None
+    counts: TargetCount | None = None
+    source: str = ""
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """A 社会資源・参加先 the municipality's plan names. `agency`: who looks after it; no `capacity`: the plan gives none."""
+
+    id: Id
+    name: Text
+    kind: ResourceKind
+    agency: str = ""
+    capacity: Annotated[int, msgspec.Meta(ge=1, le=10_000, extra={"ja": "1以上の整数"})] | None = None
+    conditions: OptionalText = ""
+    source: str = ""
+
+
+class YearPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan sets for one 年度 under one of its items (番号や柱)."""
+
+    fiscal_year: Annotated[int, msgspec.Meta(ge=2000, le=2100, extra={"ja": "2000から2100までの西暦の年度"})]
+    item: Text
+    text: Text
     source: str = ""
 
 

@@ -128,6 +128,15 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     handed_over_to: Annotated[
         list[str], ask.agencies("つなぐ先の機関", "「他制度・機関へつなぐ」のときに選んでください。")
     ] = msgspec.field(default_factory=list)
+    community_issue: Annotated[
+        str,
+        ask.text(
+            "地域課題",
+            "スクリーニングで見えた、地域に共通する課題です。個人の名前や、だれのことか分かることは書かないでください。",
+            limit=1000,
+        ),
+    ] = ""
+    issue_to: Annotated[str, ask.body("地域課題を伝える会議体", "提出すると、その会議体に内容だけが伝わります。")] = ""
     author: Annotated[str, ask.line("作成者", limit=60)]
     local: Annotated[dict[str, str], ask.local("市町村の項目")] = msgspec.field(default_factory=dict)
 
@@ -141,6 +150,12 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
             for name, title in (("summary", "課題のまとめ"), ("direction", "支援の方向性")):
                 if name not in wrong and not values.get(name):
                     yield name, "required", f"アセスメントの段階では、{title}を入力してください。"
+        for name, other, message in (
+            ("issue_to", "community_issue", "地域課題を伝える会議体を選んでください。"),
+            ("community_issue", "issue_to", "伝える地域課題を入力してください。"),
+        ):
+            if name not in wrong and other not in wrong and values.get(other) and not values.get(name):
+                yield name, "required", message
         if "screening" in wrong or "handed_over_to" in wrong:
             return
         handed_over = values.get("screening") == Screening.HANDED_OVER

@@ -10,6 +10,8 @@ import msgspec
 
 from tsunagi_shared.forms import fields as ask
 from tsunagi_shared.forms.fields import CodeList, DateRange
+from tsunagi_shared.forms.plan import ContactState
+from tsunagi_shared.forms.resource import FollowUpSide
 
 
 class ContactMethod(CodeList):
@@ -32,6 +34,19 @@ class OutreachAction(CodeList):
     INFORMATION = "information", "情報提供をした"
     FAMILY_SUPPORT = "family_support", "家族を支援した"
     JOINT_VISIT = "joint_visit", "保健師などと同行訪問した"
+    CONSULTED = "consulted", "住民や関係機関から相談を受けた"
+    TRIGGER = "trigger", "きっかけ事業（経済的支援、親の会など）の利用につないだ"
+
+
+class Companion(CodeList):
+    """Who came along on a joint visit."""
+
+    HEALTH_NURSE = "health_nurse", "保健師"
+    SOCIAL_WORKER = "social_worker", "コミュニティソーシャルワーカー"
+    COMMISSIONED_VOLUNTEER = "commissioned_volunteer", "民生委員・児童委員"
+    MEDICAL = "medical", "医療・看護の職員"
+    AGENCY = "agency", "ほかの支援関係機関の職員"
+    OTHER = "other", "その他"
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +60,16 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     outreach_actions: Annotated[list[OutreachAction], ask.choices("アウトリーチとして行ったこと")] = msgspec.field(
         default_factory=list
     )
+    companions: Annotated[list[Companion], ask.choices("同行した人", "同行訪問をしたときに選んでください。")] = (
+        msgspec.field(default_factory=list)
+    )
+    contact_state: Annotated[
+        ContactState | None, ask.choice("接触状況", "アウトリーチのときに、いまの状況を選んでください。")
+    ] = None
+    follow_ups: Annotated[
+        list[FollowUpSide],
+        ask.choices("参加先のフォロー", "参加支援のプランのフォローをしたときに選ぶと、予定が済みになります。"),
+    ] = msgspec.field(default_factory=list)
     judgement: Annotated[str, ask.text("判断・所見", limit=2000)] = ""
     next_action: Annotated[str, ask.text("次の対応", limit=1000)] = ""
     recorder: Annotated[str, ask.line("記録者", limit=60)]

@@ -8,6 +8,7 @@ from tsunagi_shared.contracts.profile_codes import FormKind
 from tsunagi_shared.forms.answers import RecordWithdrawal, Reply
 from tsunagi_shared.forms.assessment import Assessment
 from tsunagi_shared.forms.case_actions import Allocation, Closure, Ground
+from tsunagi_shared.forms.community import CommunityIssue, IssueProject, IssueProposal
 from tsunagi_shared.forms.consent import ConsentExtension, ConsentForm, ConsentWithdrawal
 from tsunagi_shared.forms.contact import Contact, ContactLogIssue
 from tsunagi_shared.forms.evaluation import Evaluation
@@ -18,6 +19,7 @@ from tsunagi_shared.forms.plan import MunicipalDecision, Plan, PlanAgreement, Su
 from tsunagi_shared.forms.pledge import Pledge
 from tsunagi_shared.forms.protection import Protection
 from tsunagi_shared.forms.referral import Referral
+from tsunagi_shared.forms.resource import FollowUp, ResourceEntry
 
 
 class FormDefinition(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,17 @@ FORMS: dict[str, FormDefinition] = {
         ),
         FormDefinition(
             kind="contact_log", title="支援経過記録の発行", struct=ContactLogIssue, settings=FormKind.CONTACT_LOG
+        ),
+        FormDefinition(kind="resource", title="社会資源・参加先", struct=ResourceEntry, settings=FormKind.PLAN),
+        FormDefinition(kind="follow_up", title="フォローの記録", struct=FollowUp, settings=FormKind.PLAN),
+        FormDefinition(
+            kind="community_issue", title="地域課題を伝える", struct=CommunityIssue, settings=FormKind.MEETING
+        ),
+        FormDefinition(
+            kind="issue_proposal", title="地域課題への提案", struct=IssueProposal, settings=FormKind.MEETING
+        ),
+        FormDefinition(
+            kind="issue_project", title="地域課題のプロジェクト", struct=IssueProject, settings=FormKind.MEETING
         ),
     )
 }

@@ -86,12 +86,27 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     policy: Annotated[str, ask.text("支援方針", limit=2000)]
     needs: Annotated[str, ask.text("参加のニーズ・課題", limit=2000, section="参加支援")] = ""
     wished_form: Annotated[str, ask.text("希望する参加の形", "本人の言葉で書いてください。", limit=1000)] = ""
-    resource: Annotated[str, ask.line("マッチング先", "例：地域の居場所、協力企業、農家", limit=200)] = ""
+    resource_id: Annotated[
+        str,
+        ask.line(
+            "社会資源・参加先",
+            "登録してある中から選びます。まだないときは、下のマッチング先に書いてください。",
+            limit=40,
+        ),
+    ] = ""
+    resource: Annotated[
+        str,
+        ask.line(
+            "マッチング先", "上で選んだときは、空欄なら名称が入ります。例：地域の居場所、協力企業、農家", limit=200
+        ),
+    ] = ""
     resource_contact: Annotated[str, ask.line("受入担当", limit=100)] = ""
     trial_on: Annotated[dt.date | None, ask.date("体験の日")] = None
     begins_on: Annotated[dt.date | None, ask.date("参加を始める日")] = None
     person_follow_up: Annotated[str, ask.text("本人へのフォロー", limit=1000)] = ""
+    person_follow_up_on: Annotated[dt.date | None, ask.date("本人へのフォローの日", "はじめの日です。")] = None
     host_follow_up: Annotated[str, ask.text("受入先へのフォロー", limit=1000)] = ""
+    host_follow_up_on: Annotated[dt.date | None, ask.date("受入先へのフォローの日", "はじめの日です。")] = None
     settled_check_on: Annotated[dt.date | None, ask.date("定着を確かめる日")] = None
     found_by: Annotated[FindingRoute | None, ask.choice("把握の経路", section="アウトリーチ等")] = None
     contact_state: Annotated[ContactState | None, ask.choice("接触状況")] = None
@@ -142,8 +157,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 OF_KIND: dict[PlanKind, tuple[str, ...]] = {
     PlanKind.MULTI_AGENCY: ("uses_participation", "uses_outreach"),
     PlanKind.PARTICIPATION: (
-        "needs", "wished_form", "resource", "resource_contact", "trial_on", "begins_on", "person_follow_up",
-        "host_follow_up", "settled_check_on",
+        "needs", "wished_form", "resource_id", "resource", "resource_contact", "trial_on", "begins_on",
+        "person_follow_up", "person_follow_up_on", "host_follow_up", "host_follow_up_on", "settled_check_on",
     ),
     PlanKind.OUTREACH: (
         "found_by", "contact_state", "methods", "visits", "accompanied_by", "hand_over_to", "end_condition",
@@ -218,6 +233,12 @@ def _day_gaps(values: Mapping[str, Any]) -> Found:
     for (before, title), (after, later) in itertools.pairwise(steps):
         if values.get(before) and values.get(after) and values[after] < values[before]:
             yield after, "before-start", f"{later}は、{title}と同じか、それより後の日にしてください。"
+    for name, title in (
+        ("person_follow_up_on", "本人へのフォローの日"),
+        ("host_follow_up_on", "受入先へのフォローの日"),
+    ):
+        if starts and values.get(name) and values[name] < starts:
+            yield name, "before-start", f"{title}は、プランの始まりの日と同じか、それより後の日にしてください。"
     if values.get("agreed_on") and values.get("made_on") and values["agreed_on"] < values["made_on"]:
         yield "agreed_on", "before-plan", "本人の合意の日は、プランの作成日と同じか、それより後の日にしてください。"
 

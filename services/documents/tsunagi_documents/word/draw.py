@@ -13,6 +13,7 @@ from tsunagi_documents.word.draw_draft import assessment_draft
 from tsunagi_documents.word.draw_meetings import meeting_notice, minutes_layered, minutes_support
 from tsunagi_documents.word.draw_plans import plan_multi_agency, plan_outreach, plan_participation, support_request
 from tsunagi_documents.word.draw_referral import referral_sheet
+from tsunagi_documents.word.draw_report import annual_report
 from tsunagi_documents.word.draw_requests import contact_log, information_request
 
 FOLDER = Path(__file__).parent
@@ -33,6 +34,7 @@ SHEETS = {
     "minutes_support.docx": minutes_support,
     "information_request.docx": information_request,
     "contact_log.docx": contact_log,
+    "annual_report.docx": annual_report,
 }
 
 

@@ -1,0 +1,146 @@
+"""What participation plans name as 参加先, and the follow-ups that come of it when such a plan is adopted.
+
+Rows follow the plan's form, in the transaction that writes it. A match counts while its plan is adopted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from tsunagi_intake import cases, resource_facts
+from tsunagi_intake.lifecycle import PlanState
+from tsunagi_intake.plan_tables import plans
+from tsunagi_intake.resource_tables import follow_ups, matches
+from tsunagi_intake.tables import audience
+from tsunagi_shared import clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.audience import View
+from tsunagi_shared.contracts.envelope import uuid7
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.forms.checks import FieldError
+from tsunagi_shared.forms.contact import Contact
+from tsunagi_shared.forms.plan import Plan, PlanKind
+from tsunagi_shared.forms.resource import FollowUpResult, FollowUpSide
+
+
+def named(connection: Connection, profile: Profile, form: Plan) -> tuple[Plan, tuple[FieldError, ...]]:
+    """The plan with the name of the resource it chose, where none was typed; what is wrong with the choice."""
+    if not form.resource_id:
+        return form, ()
+    found = resource_facts.one(connection, profile, form.resource_id)
+    if found is None:
+        return form, (
+            FieldError("resource_id", "unknown-resource", "登録してある社会資源・参加先から選んでください。"),
+        )
+    if not found.open_on(clock.today()):
+        message = "この社会資源・参加先は、受入れが終わっています。別の参加先を選んでください。"
+        return form, (FieldError("resource_id", "resource-closed", message),)
+    filled = {"resource": form.resource or found.name, "resource_contact": form.resource_contact or found.contact}
+    return msgspec.structs.replace(form, **filled), ()
+
+
+def keep(connection: Connection, profile: Profile, plan: str, case: int, form: Plan) -> None:
+    """Put down which resource the plan names, in the place of the one before."""
+    connection.execute(matches.delete().where(matches.c.plan == plan))
+    if form.kind is not PlanKind.PARTICIPATION or not (form.resource_id or form.resource):
+        return
+    found = resource_facts.one(connection, profile, form.resource_id) if form.resource_id else None
+    connection.execute(
+        matches.insert().values(
+            plan=plan, case=case, resource=found.id if found else "", kind=found.kind.value if found else ""
+        )
+    )
+
+
+def begin(connection: Connection, profile: Profile, plan: str, case: int, form: Plan) -> None:
+    """The plan was adopted: its follow-ups become due on the days it says, or after the interval of its resource."""
+    if form.kind is not PlanKind.PARTICIPATION:
+        return
+    days = {FollowUpSide.PERSON: form.person_follow_up_on, FollowUpSide.HOST: form.host_follow_up_on}
+    between = _interval(connection, profile, plan)
+    if between and form.begins_on:
+        days = {side: day or form.begins_on + dt.timedelta(between) for side, day in days.items()}
+    due = {(side, day) for side, day in days.items() if day is not None}
+    if form.settled_check_on is not None:
+        due.add((FollowUpSide.PERSON, form.settled_check_on))
+    for side, day in sorted(due):
+        _add(connection, plan, case, side, day)
+
+
+def _interval(connection: Connection, profile: Profile, plan: str) -> int | None:
+    """Days from one follow-up to the next, as the plan's resource has them."""
+    identity = connection.execute(sa.select(matches.c.resource).where(matches.c.plan == plan)).scalar()
+    found = resource_facts.one(connection, profile, identity) if identity else None
+    return found.follow_up_days if found else None
+
+
+def _add(connection: Connection, plan: str, case: int, side: FollowUpSide, day: dt.date) -> None:
+    connection.execute(
+        follow_ups.insert().values(
+            id=uuid7(clock.now_us()), plan=plan, case=case, side=side.value, due_on=day.isoformat(), done_on=None, result="",
+            done_by="", agency="",
+        )
+    )  # fmt: skip
+
+
+def end(connection: Connection, plan: str) -> None:
+    """The plan is in force no more: what was still to come falls away; what was due stays on record."""
+    to_come = follow_ups.c.done_on.is_(None), follow_ups.c.due_on > clock.today().isoformat()
+    connection.execute(follow_ups.delete().where(follow_ups.c.plan == plan, *to_come))
+
+
+def done(
+    connection: Connection, profile: Profile, principal: Principal, identity: str, on: dt.date, result: FollowUpResult | None,
+    next_on: dt.date | None = None,
+) -> None:  # fmt: skip
+    """A follow-up was done; the next of its side is due on that day, or after the interval of its resource."""
+    row = connection.execute(sa.select(follow_ups).where(follow_ups.c.id == identity)).one()
+    connection.execute(
+        follow_ups.update().where(follow_ups.c.id == identity).values(
+            done_on=on.isoformat(), result=result.value if result else "", done_by=principal.name, agency=principal.agency
+        )
+    )  # fmt: skip
+    between = None if result in _NO_MORE else _interval(connection, profile, row.plan)
+    following = next_on or (on + dt.timedelta(between) if between else None)
+    waiting = sa.select(1).where(
+        follow_ups.c.plan == row.plan, follow_ups.c.side == row.side, follow_ups.c.done_on.is_(None)
+    )
+    if following and (next_on or connection.execute(waiting.limit(1)).first() is None):
+        _add(connection, row.plan, row.case, FollowUpSide[row.side.upper()], following)
+
+
+_NO_MORE = (FollowUpResult.SETTLED, FollowUpResult.STOPPED)
+
+
+def seen_by(principal: Principal) -> sa.Select[tuple[str]]:
+    """The plans (`plan/<id>`) that the person may read whole, or where their agency has a part: whose matches and follow-ups
+    they may see."""
+    views = audience.c.view.in_((View.FULL.value, View.OWN_ALLOCATION.value))
+    return sa.select(audience.c.form).where(audience.c.form.startswith("plan/"), views, *cases.may_read(principal))
+
+
+def done_by_contact(
+    connection: Connection, profile: Profile, principal: Principal, group: Iterable[int], readable: sa.Select[tuple[str]],
+    form: Contact,
+) -> None:  # fmt: skip
+    """The contact was a follow-up: of each side it names, the one that is due first in the case is done. `readable`: the plans
+    (`plan/<id>`) whose follow-ups the writer may see."""
+    for side in dict.fromkeys(form.follow_ups):
+        first = (
+            sa.select(follow_ups.c.id)
+            .join(plans, plans.c.id == follow_ups.c.plan)
+            .where(
+                follow_ups.c.case.in_(tuple(group)), follow_ups.c.side == side.value, follow_ups.c.done_on.is_(None),
+                plans.c.state == PlanState.ADOPTED.value, ("plan/" + plans.c.id).in_(readable),
+            )
+            .order_by(follow_ups.c.due_on, follow_ups.c.id)
+            .limit(1)
+        )  # fmt: skip
+        identity = connection.execute(first).scalar()
+        if identity is not None:
+            done(connection, profile, principal, identity, form.at, None)
