@@ -33,12 +33,11 @@ def cookie_name(secure: bool) -> str:
 class Identify(ASGIMiddleware):
     """Puts the Principal (or None) into the scope; decides nothing."""
 
-    def __init__(self, accounts: Accounts, cookie: str) -> None:
-        self._accounts = accounts
-        self._cookie = cookie
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Look the caller up by key or by cookie; both are one short read of a local file."""
+        runtime = scope["litestar_app"].state.runtime
+        accounts: Accounts = runtime.accounts
+        cookie = cookie_name(runtime.settings.cookie_secure)
         principal: Principal | None = None
         key = token = ""
         for name, value in scope["headers"]:
@@ -47,11 +46,11 @@ class Identify(ASGIMiddleware):
             elif name == b"authorization" and value[:7].lower() == b"bearer ":
                 key = value[7:].decode("latin-1")
             elif name == b"cookie":
-                token = _cookie(value.decode("latin-1"), self._cookie) or token
+                token = _cookie(value.decode("latin-1"), cookie) or token
         if key:
-            principal = self._accounts.machine(key)
+            principal = accounts.machine(key)
         elif token:
-            principal = self._accounts.session(token)
+            principal = accounts.session(token)
         scope["user"] = principal
         scope["auth"] = token
         await next_app(scope, receive, send)

@@ -26,6 +26,7 @@ from tsunagi_shared.contracts.streams import Stream
 API_PREFIX = "hub.API"  # where the hub's account exports its JetStream API to a contractor's account
 FETCH_BATCH = 64
 FETCH_SECONDS = 5.0  # a pull request dies with the server; the next one finds what is there
+FETCH_REST_SECONDS = 0.5  # for what was there when the first of a batch came
 PUBLISH_SECONDS = 5.0
 _DELETE_FAILED = 10057  # the server's code; why stands in its description
 
@@ -220,10 +221,15 @@ class Bus:
                 await asyncio.sleep(1)
 
     async def _consume_once(self, subscription: JetStreamContext.PullSubscription, handler: BatchHandler) -> None:
+        """One, when it comes, and what waits behind it: a fetch of more than there is may sit on the last of a burst until its
+        time is over."""
         try:
-            messages = await subscription.fetch(FETCH_BATCH, timeout=FETCH_SECONDS)
+            messages = await subscription.fetch(1, timeout=FETCH_SECONDS)
         except (nats.errors.TimeoutError, TimeoutError):
             return
+        if more := min(messages[-1].metadata.num_pending, FETCH_BATCH - 1):
+            with contextlib.suppress(nats.errors.TimeoutError, TimeoutError):
+                messages += await subscription.fetch(more, timeout=FETCH_REST_SECONDS)
         for message in await handler(messages):
             await message.ack()
 

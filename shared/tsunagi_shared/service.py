@@ -21,11 +21,11 @@ from litestar.di import Provide
 from litestar.exceptions import NotAuthorizedException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.response import Redirect
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Scope
 
 from tsunagi_shared import audit, audit_pages, clock, idempotency, inbox, operations, sign_in
 from tsunagi_shared.accounts import Accounts
-from tsunagi_shared.auth import Identify, cookie_name
+from tsunagi_shared.auth import Identify
 from tsunagi_shared.bus import Bus
 from tsunagi_shared.contracts.envelope import source_of
 from tsunagi_shared.contracts.profile import load_profile
@@ -131,13 +131,10 @@ async def _clean(runtime: Runtime) -> None:
 
 
 def create_app(service: Service, runtime: Runtime) -> Litestar:
-    """The HTTP side. Every route names its guard or is marked public (tests/architecture)."""
+    """The HTTP side. Every route names its guard or is marked public (tests/architecture).
 
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with running(runtime):
-            yield
-
+    The application knows its runtime by `app.state.runtime` alone: what is built here is the same for every runtime.
+    """
     style, icon = runtime.pages.style, runtime.pages.icon
 
     @get("/style.css", media_type=MediaType.CSS, opt={"public": True}, include_in_schema=False)
@@ -159,12 +156,12 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
             stylesheet,
             pictogram,
         ],
-        lifespan=[lifespan],
+        lifespan=[_lifespan],
         state=State({"runtime": runtime}),
-        dependencies={"runtime": Provide(lambda: runtime, sync_to_thread=False)},
-        middleware=[Identify(runtime.accounts, cookie_name(runtime.settings.cookie_secure))],
-        exception_handlers={Exception: partial(_on_error, runtime)},
-        after_exception=[runtime.refusals.after_exception],
+        dependencies={"runtime": Provide(_runtime, sync_to_thread=False)},
+        middleware=[Identify()],
+        exception_handlers={Exception: _on_error},
+        after_exception=[_after_exception],
         before_send=[_harden],
         request_max_body_size=BODY_LIMIT,
         openapi_config=OpenAPIConfig(
@@ -177,16 +174,31 @@ def create_app(service: Service, runtime: Runtime) -> Litestar:
     )
 
 
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    async with running(app.state.runtime):
+        yield
+
+
+def _runtime(state: State) -> Runtime:
+    runtime: Runtime = state.runtime
+    return runtime
+
+
+async def _after_exception(error: Exception, scope: Scope) -> None:
+    await scope["litestar_app"].state.runtime.refusals.after_exception(error, scope)
+
+
 async def _closed(_: Any, __: Any) -> None:
     """Guard of the addresses that the framework adds for its own description: ours is /openapi.json, these are not there."""
     raise NotFoundException
 
 
-def _on_error(runtime: Runtime, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """One answer for each fault; a page that needs a sign-in leads there."""
     if isinstance(error, NotAuthorizedException) and wants_page(request) and request.method == "GET":
         return Redirect("/sign-in", query_params={"next": _path_and_query(request)}, status_code=303)
-    return answer(request, runtime.pages, problem_of(error))
+    return answer(request, request.app.state.runtime.pages, problem_of(error))
 
 
 def _path_and_query(request: Request[Any, Any, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -34,7 +35,13 @@ def modules(*folders: Path) -> Iterator[tuple[Path, ast.Module]]:
     """Every Python file under the folders, parsed."""
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+            yield path, parsed(path)
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """The file's tree, read once for all rules."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def place(path: Path, node: ast.AST | None = None) -> str:

@@ -11,7 +11,7 @@ import httpx
 import sqlalchemy as sa
 
 from tests.data.events import payload_of
-from tests.data.services import rows_of, runtime_in, service_named
+from tests.data.services import app_of, rows_of, runtime_in, service_named
 from tsunagi_intake.tables import referrals
 from tsunagi_shared.accounts import Post
 from tsunagi_shared.contracts.envelope import decode
@@ -20,7 +20,7 @@ from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.inbox import Inbox
 from tsunagi_shared.outbox import outbox
 from tsunagi_shared.runtime import Runtime
-from tsunagi_shared.service import create_app, running
+from tsunagi_shared.service import running
 
 URL = "http://intake.test"
 PASSWORD = "correct horse battery"
@@ -114,8 +114,8 @@ class Intake:
 async def running_intake(folder: Path, **changes: Any) -> AsyncIterator[Intake]:
     """The service with all its parts; the hub is away, so that its events stay in the outbox."""
     runtime = runtime_in(folder, "intake", **changes)
-    app = create_app(service_named("intake"), runtime)
-    async with running(runtime):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
-            yield Intake(runtime, client)
+    with app_of(service_named("intake"), runtime) as app:
+        async with running(runtime):
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+                yield Intake(runtime, client)

@@ -6,15 +6,17 @@ import asyncio
 import importlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from litestar import Litestar
 
 from deploy.local.ports import free_ports
 from tsunagi_shared.runtime import Runtime
-from tsunagi_shared.service import Service, build_runtime
+from tsunagi_shared.service import Service, build_runtime, create_app
 from tsunagi_shared.settings import Settings
 
 PROFILE = Path(__file__).parents[2] / "deploy" / "profiles" / "fussa"
@@ -54,6 +56,23 @@ def runtime_in(folder: Path, name: str, **changes: Any) -> Runtime:
     """A service, opened and not started."""
     service = service_named(name)
     return build_runtime(service, settings_in(folder, service, **changes))
+
+
+@contextmanager
+def app_of(service: Service, runtime: Runtime) -> Iterator[Litestar]:
+    """The application of a runtime. Those of ended tests are used again with the next runtime: building one takes a fifth of
+    a second, and it knows its runtime by its state alone."""
+    idle = _idle_apps.setdefault(service.name, [])
+    app = idle.pop() if idle else create_app(service, runtime)
+    app.state.runtime = runtime
+    try:
+        yield app
+    finally:
+        del app.state.runtime
+        idle.append(app)
+
+
+_idle_apps: dict[str, list[Litestar]] = {}
 
 
 async def close(runtime: Runtime) -> None:

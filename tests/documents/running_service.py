@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from deploy.local.ports import free_ports
 from deploy.local.servers import REPOSITORY, ObjectStore
+from tests.data.services import app_of
 from tests.documents.sample_referrals import submitted
 from tsunagi_documents.app import SERVICE
 from tsunagi_documents.settings import DocumentsSettings
@@ -31,7 +32,7 @@ from tsunagi_shared.contracts.streams import stream_of
 from tsunagi_shared.inbox import Inbox
 from tsunagi_shared.outbox import outbox
 from tsunagi_shared.runtime import Runtime
-from tsunagi_shared.service import build_runtime, create_app, running
+from tsunagi_shared.service import build_runtime, running
 
 PROFILE = REPOSITORY / "deploy" / "profiles" / "fussa"
 PATIENCE_SECONDS = 20.0
@@ -140,11 +141,11 @@ class RunningService:
 async def running_service(folder: Path, store: ObjectStore, **changes: Any) -> AsyncIterator[RunningService]:
     """The whole service, started and stopped, in this event loop: one loop writes a database."""
     runtime = build_runtime(SERVICE, settings_in(folder, store, **changes))
-    app = create_app(SERVICE, runtime)
-    async with running(runtime):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url=runtime.settings.public_url) as client:
-            yield RunningService(runtime, client)
+    with app_of(SERVICE, runtime) as app:
+        async with running(runtime):
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url=runtime.settings.public_url) as client:
+                yield RunningService(runtime, client)
 
 
 @asynccontextmanager

@@ -184,7 +184,7 @@ async def test_the_private_folder_is_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("exit 0", "pdf-missing"), (": > document.pdf", "pdf-empty"), ("exit 3", "pdf-crashed")]
+    ("script", "code"), [("exit 0", "pdf-missing"), (": > 0.pdf", "pdf-empty"), ("exit 3", "pdf-crashed")]
 )
 async def test_a_converter_that_makes_no_pdf_is_not_believed(tmp_path: Path, script: str, code: str) -> None:
     """No file, an empty file, a failure status: each has its code."""
@@ -257,3 +257,38 @@ def linked_picture(address: str) -> bytes:
                 content = content.replace("</Relationships>", f"{relationship}</Relationships>")
             target.writestr(name, content)
     return packed.getvalue()
+
+
+async def test_what_waits_goes_in_together_and_each_gets_its_own(tmp_path: Path) -> None:
+    """Five files take two starts of LibreOffice, and every PDF is that of its file."""
+    counted = tmp_path / "office"
+    counted.write_text(f'#!/bin/sh\necho started >> {tmp_path}/starts\nexec soffice "$@"\n')
+    counted.chmod(0o755)
+    converter = Converter(str(counted), tmp_path / "private")
+    await converter.convert(SMALL)  # the first start makes the profile, and may start again for it
+    (tmp_path / "starts").write_text("")
+    words = [package([note(f"見本{number}")], footer_left="", footer_right="") for number in range(5)]
+    pdfs = await asyncio.gather(*(converter.convert(word) for word in words))
+    assert [page_texts(pdf)[0][: len("見本0")] for pdf in pdfs] == [f"見本{number}" for number in range(5)]
+    assert len((tmp_path / "starts").read_text().splitlines()) <= 2
+    assert processes_of(tmp_path) == []
+
+
+async def test_a_file_that_cannot_be_converted_fails_by_itself(converter: Converter) -> None:
+    """The others that went in with it have their PDF."""
+    broken = SMALL[: len(SMALL) // 2]
+    results = await asyncio.gather(
+        *(converter.convert(word) for word in (SMALL, broken, SMALL)), return_exceptions=True
+    )
+    assert [isinstance(result, bytes) for result in results] == [True, False, True]
+    assert isinstance(results[1], ConversionFailed)
+
+
+async def test_who_waits_no_longer_is_left_out(converter: Converter, tmp_path: Path) -> None:
+    """A cancelled conversion takes nobody else along, whether it was first or waited."""
+    tasks = [asyncio.create_task(converter.convert(SMALL)) for _ in range(4)]
+    await under_way(tmp_path / "private")
+    for task in (tasks[0], tasks[2]):
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(result, bytes) for result in results] == [False, True, False, True]

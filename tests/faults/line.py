@@ -145,11 +145,18 @@ async def _waiting(stack: Stack, hub: JetStreamContext) -> str:
 
 
 async def at_rest(stack: Stack, seconds: float) -> None:
-    """Wait until nothing waits or runs (failed jobs wait for people). AssertionError that says where something waits."""
-    deadline = time.monotonic() + seconds
+    """Wait until nothing waits or runs (failed jobs wait for people).
+
+    AssertionError that says where something waits, when for so many seconds only what was seen before was seen: a slow
+    machine takes its time, a job that goes round in circles does not pass for progress.
+    """
+    deadline, seen = 0.0, set[str]()
     async with hub_of(stack) as hub:
         while waiting := await _waiting(stack, hub):
-            assert time.monotonic() < deadline, f"after {seconds:.0f} s there are still {waiting}"
+            if waiting not in seen:
+                seen.add(waiting)
+                deadline = time.monotonic() + seconds
+            assert time.monotonic() < deadline, f"for {seconds:.0f} s there were still {waiting}"
             await asyncio.sleep(0.2)
 
 

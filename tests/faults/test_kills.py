@@ -38,9 +38,8 @@ from tsunagi_shared.contracts.streams import SERVICES
 REFERRALS = 200
 AT_ONCE = 8
 KILLS_UNDER_LOAD = 4  # of each service; one more while the queues run empty
-REST_SECONDS = (
-    150.0  # when luck is bad: a killed reader's message comes again after 30 s, a killed worker's job after 15 s
-)
+# Without anything that moves: a killed reader's message comes again after 30 s, a killed worker's job after 15 s.
+REST_SECONDS = 75.0
 SECONDS_BETWEEN_REFERRALS = 0.1
 HURTING_SECONDS = 1.5
 # mails under way at once

@@ -21,6 +21,7 @@ from aiosmtpd.smtp import Session as MailSession
 
 from deploy.hub.keys import new_seed
 from deploy.local.ports import free_ports
+from tests.data.services import app_of
 from tsunagi_notify.app import SERVICE
 from tsunagi_notify.settings import NotifySettings
 from tsunagi_notify.tables import deliveries, receipts
@@ -314,8 +315,8 @@ class Running:
 @asynccontextmanager
 async def started(runtime: Runtime) -> AsyncIterator[Running]:
     """The service running: outbox, jobs, and HTTP over its real application."""
-    app = service.create_app(SERVICE, runtime)
-    async with service.running(runtime):
-        transport = httpx.ASGITransport(app=cast(Any, app), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
-            yield Running(runtime, client)
+    with app_of(SERVICE, runtime) as app:
+        async with service.running(runtime):
+            transport = httpx.ASGITransport(app=cast(Any, app), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
+                yield Running(runtime, client)

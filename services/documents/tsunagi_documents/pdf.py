@@ -1,4 +1,7 @@
-"""Word to PDF by LibreOffice: one conversion at a time, each in a process group that can be killed.
+"""Word to PDF by LibreOffice: one process at a time, in a process group that can be killed, for all that wait for it.
+
+Its start takes longer than a sheet: what waits when it starts goes in together; when that fails, each file goes again alone,
+so that a bad one fails by itself.
 
 LibreOffice runs with a profile of its own in a private folder: macros off, nothing linked is loaded or updated, and its
 own fetches are sent to a proxy address where nobody listens.
@@ -26,6 +29,7 @@ FILTER = (
     '"ExportFormFields":{"type":"boolean","value":"false"},'
     '"ExportBookmarks":{"type":"boolean","value":"false"}}'
 )
+TOGETHER = 8  # files of one start
 VERSION_SECONDS = 30.0
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - where LibreOffice puts its socket; no setting moves it
 RESTART_STATUS = 81  # LibreOffice asks to be started again after it has written a new profile
@@ -65,10 +69,28 @@ class ConversionFailed(Exception):
         self.code = code
 
 
-class Converter:
-    """Converts Word files, one at a time. Everything it writes lives under `private_folder` (made 0700, its own).
+class _Order:
+    """A file that waits for its PDF."""
 
-    `budget_seconds` is for one conversion; the wait for its turn is not counted.
+    def __init__(self, word: bytes, done: asyncio.Future[bytes]) -> None:
+        self.word = word
+        self.done = done
+
+    def answer(self, pdf: bytes) -> None:
+        """Hand it over, unless nobody waits any more."""
+        if not self.done.done():
+            self.done.set_result(pdf)
+
+    def fail(self, error: ConversionFailed) -> None:
+        """Say that there is none."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class Converter:
+    """Converts Word files. Everything it writes lives under `private_folder` (made 0700, its own).
+
+    `budget_seconds` is for one start of LibreOffice; the wait for its turn is not counted.
     """
 
     def __init__(self, soffice: str, private_folder: Path, *, budget_seconds: float = 60.0) -> None:
@@ -79,6 +101,7 @@ class Converter:
         self._budget_seconds = budget_seconds
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
+        self._waiting: list[_Order] = []
         # A service that was killed in the middle leaves the papers of that conversion behind.
         shutil.rmtree(self._work, ignore_errors=True)
         self._drop_profile()
@@ -90,25 +113,56 @@ class Converter:
 
     async def convert(self, word: bytes) -> bytes:
         """The PDF of the Word file. ConversionFailed with its code; the next call works again."""
-        async with self._turn:
-            folder = await asyncio.to_thread(self._prepare, word)
+        order = _Order(word, asyncio.get_running_loop().create_future())
+        self._waiting.append(order)
+        try:
+            async with self._turn:
+                if not order.done.done():  # nobody who was here before took it along
+                    await self._convert_waiting(order)
+            return await order.done
+        finally:
+            order.done.cancel()  # where it was given up
+            if order in self._waiting:
+                self._waiting.remove(order)
+
+    async def _convert_waiting(self, first: _Order) -> None:
+        """Convert that one and others that wait. What was not answered for when this one is cancelled waits again."""
+        batch = [first, *(order for order in self._waiting if order is not first)][:TOGETHER]
+        self._waiting = [order for order in self._waiting if order not in batch]
+        try:
+            if len(batch) > 1:
+                with contextlib.suppress(ConversionFailed):
+                    for order, pdf in zip(batch, await self._converted([order.word for order in batch]), strict=True):
+                        order.answer(pdf)
+            for order in batch:
+                if not order.done.done():
+                    try:
+                        order.answer(*await self._converted([order.word]))
+                    except ConversionFailed as error:
+                        order.fail(error)
+        finally:
+            self._waiting[:0] = [order for order in batch if order is not first and not order.done.done()]
+
+    async def _converted(self, words: list[bytes]) -> list[bytes]:
+        """The PDFs, by one start of LibreOffice. ConversionFailed when one of them did not come out."""
+        folder = await asyncio.to_thread(self._prepare, words)
+        try:
             try:
-                try:
-                    await asyncio.wait_for(self._run_until_done(folder), self._budget_seconds)
-                except TimeoutError:
-                    raise ConversionFailed("pdf-timeout") from None
-                return await asyncio.to_thread(_checked, folder / "document.pdf")
-            except BaseException:
-                # A killed LibreOffice leaves a profile that may be half written.
-                self._drop_profile()
-                raise
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                await asyncio.wait_for(self._run_until_done(folder, len(words)), self._budget_seconds)
+            except TimeoutError:
+                raise ConversionFailed("pdf-timeout") from None
+            return [await asyncio.to_thread(_checked, folder / f"{number}.pdf") for number in range(len(words))]
+        except BaseException:
+            # A killed LibreOffice leaves a profile that may be half written.
+            self._drop_profile()
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def version(self) -> str:
         """What LibreOffice says it is ('LibreOffice 7.4.7.2 …'). ConversionFailed('pdf-missing') when there is none."""
         async with self._turn:
-            folder = await asyncio.to_thread(self._prepare, b"")
+            folder = await asyncio.to_thread(self._prepare, [])
             try:
                 output = await asyncio.wait_for(self._run(folder, "--version"), VERSION_SECONDS)
             except TimeoutError:
@@ -121,18 +175,20 @@ class Converter:
         shutil.rmtree(self._profile, ignore_errors=True)
         socket_of(self._profile).unlink(missing_ok=True)
 
-    def _prepare(self, word: bytes) -> Path:
+    def _prepare(self, words: list[bytes]) -> Path:
         for folder in (self._folder, self._work):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
         if not self._profile.exists():
             _write_profile(self._profile)
         folder = Path(tempfile.mkdtemp(dir=self._work))  # mkdtemp makes it 0700
-        (folder / "document.docx").write_bytes(word)
+        for number, word in enumerate(words):
+            (folder / f"{number}.docx").write_bytes(word)
         return folder
 
-    async def _run_until_done(self, folder: Path) -> None:
-        arguments = ("--convert-to", FILTER, "--outdir", str(folder), str(folder / "document.docx"))
+    async def _run_until_done(self, folder: Path, number: int) -> None:
+        files = [str(folder / f"{position}.docx") for position in range(number)]
+        arguments = ("--convert-to", FILTER, "--outdir", str(folder), *files)
         status, _ = await self._run(folder, *arguments)
         if status == RESTART_STATUS:
             status, _ = await self._run(folder, *arguments)

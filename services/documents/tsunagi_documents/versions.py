@@ -20,7 +20,7 @@ from tsunagi_documents.closing import Doors
 from tsunagi_documents.engine import Engine, RenderFailed
 from tsunagi_documents.kinds import KINDS, row_of
 from tsunagi_documents.objects import Bucket, BucketUnavailable, ObjectDamaged, ObjectMissing, Stored
-from tsunagi_documents.pdf import ConversionFailed, Converter
+from tsunagi_documents.pdf import TOGETHER, ConversionFailed, Converter
 from tsunagi_documents.reading import readers_of
 from tsunagi_documents.sheets import sheet_context, sheet_marks, template_name
 from tsunagi_documents.tables import FAILED, PENDING, STORED, documents, files, versions
@@ -161,7 +161,7 @@ class Making:
             RENDER: JobKind(self.render, self.render_failed, delays=DELAYS, concurrency=RENDERS_AT_ONCE),
         }
         if self._with_pdf:
-            kinds[PDF] = JobKind(self.convert, self.pdf_failed, delays=DELAYS)
+            kinds[PDF] = JobKind(self.convert, self.pdf_failed, delays=DELAYS, concurrency=TOGETHER)
         return kinds
 
     # Word --------------------------------------------------------------------------------------------------------------
