@@ -116,13 +116,17 @@ community_issues = sa.Table(
     sa.Column("answered_at", sa.BigInteger),
     sa.Column("answered_by", sa.Text, nullable=False),
     sa.Column("case", sa.Integer, index=True),  # where it does not come from an item; none for what was handed directly
-    sa.Column("form", sa.Text, nullable=False, server_default="", index=True),  # of a screening: assessment/<id>
-    sa.Column("previous", sa.Text, nullable=False, server_default="", index=True),  # the one that was handed further
-    sa.Column("project", sa.Text, nullable=False, server_default=""),  # its name, without names of people
-    sa.Column("lead", sa.Text, nullable=False, server_default=""),  # an agency
+    sa.Column(
+        "form", sa.Text, nullable=False, server_default=sa.text("''"), index=True
+    ),  # of a screening: assessment/<id>
+    sa.Column(
+        "previous", sa.Text, nullable=False, server_default=sa.text("''"), index=True
+    ),  # the one that was handed further
+    sa.Column("project", sa.Text, nullable=False, server_default=sa.text("''")),  # its name, without names of people
+    sa.Column("lead", sa.Text, nullable=False, server_default=sa.text("''")),  # an agency
     sa.Column("starts", sa.Text),
     sa.Column("until", sa.Text),
-    sa.Column("project_state", sa.Text, nullable=False, server_default=""),  # ProjectState
+    sa.Column("project_state", sa.Text, nullable=False, server_default=sa.text("''")),  # ProjectState
     sqlite_with_rowid=False,
 )
 
