@@ -170,3 +170,25 @@ async def test_forms_of_an_issue_are_for_its_office(intake: Intake) -> None:
     page = await desk.coordinator.get(f"/forms/issue_project?issue={identity}", page=True)
     assert page.status_code == 200
     assert (await lines(desk.care)) == {}
+
+
+async def test_an_office_that_does_not_read_the_case_learns_no_name_by_trying(intake: Intake) -> None:
+    """What it says is taken alike, whoever it names; who reads the case is told of a name, in an answer too."""
+    table = Table(intake)
+    await table.desk.open()
+    name = msgspec.json.decode((await intake.rows(referrals))[0]["form"])["person"]["name"]
+    for body in ("community-care", "support-meeting"):
+        form = going_on(community_issue=TEXT, issue_to=body)
+        assert (await table.desk.send(table.coordinator, "assessments", form)).status_code == 201
+    outside = intake.person("hokano", "long-term-care", "coordinator")
+    assert (await outside.get(f"/cases/{table.desk.case_number}")).status_code == 404
+    (line,) = (await lines(outside)).values()
+    path = f"{ISSUES}/{line['id']}"
+    assert (await send(outside, f"{path}/proposal", {"proposal": "集まる会をつくる"})).status_code == 201
+    for words in (f"{name}の会", "架空　三郎の会"):
+        assert (await send(outside, f"{path}/project", sample("issue_project", name=words))).status_code == 201
+        (line,) = (await lines(outside)).values()
+        assert line["project"]["name"] == words
+    mine = next(line for line in (await lines(table.coordinator)).values() if line["is_own"])
+    refused = await send(table.coordinator, f"{ISSUES}/{mine['id']}/reply", {"answer": f"{name}さんの件です。"})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "names-in-issue")

@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 import openpyxl
 import pytest
+from sqlalchemy import Connection
 
+from deploy.local.servers import REPOSITORY
 from tests.data.case_work import send
-from tests.data.intake import Intake, running_intake
+from tests.data.intake import Caller, Intake, running_intake
 from tests.intake.year_of_plans import (
     ENDED,
     KINDS,
@@ -28,15 +30,18 @@ from tests.intake.year_of_plans import (
     YearOfPlans,
     profile_with_targets,
 )
-from tsunagi_intake import reports
+from tsunagi_intake import outreach, report_counts, report_masking, reports
 from tsunagi_intake.meeting_tables import agenda_items, community_issues, meetings
 from tsunagi_intake.plan_tables import plans
+from tsunagi_intake.report_counts import Year
 from tsunagi_intake.republishing import republish_since
+from tsunagi_intake.resource_tables import outreach_facts
 from tsunagi_intake.tables import allocations, cases, consents, records, referrals
 from tsunagi_shared import audit, clock
 from tsunagi_shared.contracts.audience import BasisKind
 from tsunagi_shared.contracts.events import REPORT_ISSUED, ReportIssued
-from tsunagi_shared.contracts.report import Figure
+from tsunagi_shared.contracts.profile import load_profile
+from tsunagi_shared.contracts.report import Figure, FigureGroup, YearReport
 
 SECTION, PROVIDER = "social-welfare", "welfare-desk"
 
@@ -135,8 +140,14 @@ def of_sittings(rows: Rows, names: dict[str, list[str]]) -> dict[str, int]:
     return found
 
 
+def heads_of(rows: Rows) -> dict[int, int]:
+    """By case, the one it was joined to, or itself."""
+    return {row["seq"]: row["joined_into"] or row["seq"] for row in rows.found["cases"]}
+
+
 def of_cases(rows: Rows) -> dict[str, int]:
     """Cases, consents, contacts; and where several agencies have a part."""
+    heads = heads_of(rows)
     ended = Counter(
         row["state"] for row in rows.found["cases"] if rows.moment(row["ended_at"]) and row["joined_into"] is None
     )
@@ -147,7 +158,7 @@ def of_cases(rows: Rows) -> dict[str, int]:
         "cases.opened": sum(
             row["fiscal_year"] == this_year() and row["joined_into"] is None for row in rows.found["cases"]
         ),
-        "cases.joint": len({row["case"] for row in rows.in_effect() if len(parts.get(row["id"], ())) >= 2}),
+        "cases.joint": len({heads[row["case"]] for row in rows.in_effect() if len(parts.get(row["id"], ())) >= 2}),
         "consents.given": sum(row["status"] == "given" and rows.day(row["given_on"]) for row in rows.found["consents"]),
         "consents.withdrawn": sum(rows.day(row["withdrawn_on"]) for row in rows.found["consents"]),
         "contacts": len(rows.forms("contact")),
@@ -160,12 +171,12 @@ def of_activities(rows: Rows) -> dict[str, int]:
     contacts = rows.forms("contact")
     actions = Counter(action for form in contacts for action in form["outreach_actions"])
     said = {row["id"]: msgspec.json.decode(row["form"]) for row in rows.found["records"] if row["kind"] == "plan"}
-    heads = {row["seq"]: row["joined_into"] or row["seq"] for row in rows.found["cases"]}
+    heads = heads_of(rows)
     brought = {heads[row["case"]] for row in rows.in_effect() if said[row["id"]].get("resource")}
     channels: dict[str, set[int]] = {}
     for row in rows.found["plans"]:
         if row["kind"] == "outreach" and row["state"] not in ("draft", "dropped"):
-            channels.setdefault(said[row["id"]]["found_by"], set()).add(row["case"])
+            channels.setdefault(said[row["id"]]["found_by"], set()).add(heads[row["case"]])
     states = Counter(row["state"] for row in rows.found["community_issues"] if rows.moment(row["at"]))
     return {
         "participation.participants": len(brought),
@@ -288,11 +299,13 @@ async def test_small_counts_of_agencies_and_areas_are_for_the_section_alone(year
     masked = 0
     for one, other in zip(open_["groups"], closed["groups"], strict=True):
         for before, after in zip(one["figures"], other["figures"], strict=True):
-            if not one["breakdown"] or before["value"] == 0:
+            if not one["breakdown"]:
                 assert after == before
             elif before["value"] in (1, 2):
-                assert (after["value"], after["masked"]) == (None, "3未満")
+                assert after["value"] is None
                 masked += 1
+            else:
+                assert after["value"] in (None, before["value"])
     assert masked
     page = (await auditor.get(path, page=True)).text
     assert "3未満" in page
@@ -307,14 +320,16 @@ async def test_small_counts_of_agencies_and_areas_are_for_the_section_alone(year
         ((1, 0, 9, 5), ("3未満", "0", "9", "非表示")),
         ((1, 2, 9), ("3未満", "3未満", "9")),
         ((2, 2, 9), ("3未満", "3未満", "非表示")),
-        ((1, 0), ("3未満", "0")),
+        ((1, 0), ("非表示", "非表示")),
+        ((1, 3), ("非表示", "非表示")),
+        ((1, 3, 4), ("3未満", "非表示", "非表示")),
         ((3, 4), ("3", "4")),
     ],
 )
 def test_what_a_total_would_give_away_is_held_back(values: tuple[int, ...], shown: tuple[str, ...]) -> None:
     """One small count alone, or several that can only be all ones or all twos."""
     figures = [Figure(id=str(place), name="", definition="", value=value) for place, value in enumerate(values)]
-    assert tuple(figure.shown for figure in reports.mask(figures)) == shown
+    assert tuple(figure.shown for figure in report_masking.mask(figures)) == shown
 
 
 @pytest.mark.parametrize(
@@ -337,6 +352,51 @@ async def test_who_reads_the_figures(intake: Intake, agency: str, role: str, sta
     assert {row["outcome"] for row in noted} == {"done" if status == 200 else "refused"}
     program = intake.program(SECTION, "cases:read")
     assert (await program.get(f"/reports/{this_year()}")).status_code == 409
+
+
+async def test_only_people_of_the_section_issue_a_report_of_a_year_that_has_begun(intake: Intake) -> None:
+    """A program of the section does not, nor anybody for a later 年度; what was issued is nobody's record to open."""
+    section = intake.person("shokan", SECTION, "responsible_section")
+    key = intake.runtime.accounts.add_key("見本システム", SECTION, ("responsible_section",), ("cases:write",))
+    path = f"/reports/{this_year()}/issue"
+    assert (await send(Caller(intake.client, {"X-API-Key": key}), path)).status_code == 409
+    assert (await send(section, f"/reports/{this_year() + 1}/issue")).status_code == 404
+    issued = (await send(section, path)).json()
+    assert (await section.get(f"/records/report/{issued['id']}")).status_code == 404
+
+
+async def test_cases_that_were_joined_count_once(intake: Intake) -> None:
+    """Where a figure counts cases, two that turned out to be one are one."""
+
+    def counted(connection: Connection) -> tuple[int, int, int, int]:
+        for seq, joined in ((1, None), (2, 1)):
+            connection.execute(
+                cases.insert().values(
+                    seq=seq, number=f"C{seq}", fiscal_year=2026, state="supported", opened_at=0, legal_hold=0,
+                    retention_class="five-years", joined_into=joined,
+                )
+            )  # fmt: skip
+            connection.execute(
+                plans.insert().values(
+                    id=f"p{seq}", case=seq, kind="outreach", number=f"P{seq}", state="adopted", previous="", round=1,
+                    provisional=0, decided="", meeting_item="", body="", heard_under="", end_code="", content=1,
+                    revision=1, effective_on="2026-05-01",
+                )
+            )  # fmt: skip
+            for part, agency in enumerate(("health", "disability")):
+                row = {"id": f"p{seq}.{part}", "case": seq, "agency": agency, "part": "見守り", "since": "2026-05-01"}
+                connection.execute(allocations.insert().values(row))
+            for form, what, code in (
+                (f"plan/p{seq}", "channel", "gathering"), (f"plan/p{seq}", "state", "family"),
+                (f"contact/c{seq}", "action", "trigger"),
+            ):  # fmt: skip
+                row = {"form": form, "what": what, "code": code, "case": seq, "day": "2026-05-01"}
+                connection.execute(outreach_facts.insert().values(row))
+        found = outreach.figures(connection, 2026)
+        joint = report_counts.joint_cases(connection, Year(2026))
+        return found.by_channel["gathering"], found.by_contact_state["family"], found.trigger_users, joint
+
+    assert await intake.runtime.database.write(counted) == (1, 1, 1, 1)
 
 
 async def test_who_sits_in_the_body_that_evaluates_reads_the_figures(tmp_path: Path, cheap_passwords: None) -> None:
@@ -410,3 +470,36 @@ async def test_it_is_issued_once_a_year_and_again_as_the_next_version(intake: In
     republish_since(intake.runtime, clock.today())
     last = [event for event in await intake.events() if event.type == REPORT_ISSUED][-1]
     assert (last.revision, last.data) == (2, events[1].data)
+
+
+def test_what_stands_beside_a_breakdown_does_not_give_it_away() -> None:
+    """A small agency is hidden within its field as if that were all there is, each kind of plan by itself, and the areas too."""
+    profile = load_profile(REPOSITORY / "deploy" / "profiles" / "fussa")
+    fields: dict[str, list[str]] = {}
+    for agency in profile.agencies:
+        fields.setdefault(agency.field, []).append(agency.id)
+    field, (small, large) = next((name, found[:2]) for name, found in fields.items() if len(found) >= 2)
+    groups = (
+        group_of("referrals_by_agency", {small: 1, large: 10}),
+        group_of("referrals_by_field", {field: 11, "ほか": 5}),
+        group_of("referrals_by_area", {"東": 11, "西": 5}),
+        group_of("plans_by_provider", {"a.own.participation": 1, "b.own.participation": 8, "a.own.outreach": 2}),
+    )
+    report = YearReport(
+        fiscal_year=this_year(), municipality="見本市", counted_on=clock.today(), groups=groups, targets=()
+    )
+    shown = {
+        figure.id.partition(".")[2]: figure.shown
+        for group in report_masking.masked(report, profile).groups
+        for figure in group.figures
+    }
+    assert shown == {
+        small: "3未満", large: "非表示", field: "11", "ほか": "5", "東": "非表示", "西": "非表示",
+        "a.own.participation": "3未満", "b.own.participation": "非表示", "a.own.outreach": "非表示",
+    }  # fmt: skip
+
+
+def group_of(name: str, values: dict[str, int]) -> FigureGroup:
+    """A breakdown."""
+    figures = tuple(Figure(id=f"{name}.{key}", name=key, definition="", value=value) for key, value in values.items())
+    return FigureGroup(id=name, title=name, breakdown=True, figures=figures)

@@ -21,7 +21,7 @@
 - **resources**: `resources` and `resource_facts` (社会資源), `matches` (what plans name), `follow_ups`, `resource_rules`,
   `resource_routes`, `resource_pages`, `resource_tables`; `outreach` (in codes, counted), `outreach_cases`;
   what becomes of 地域課題: `issue_rows`, `issue_steps`.
-- **figures of a 年度**: `reports` (put together, masked, who sees them), `report_counts` (in SQL), `report_activities`,
+- **figures of a 年度**: `reports` (put together, who sees them), `report_masking`, `report_counts` (in SQL), `report_activities`,
   `report_rows`; `report_issue` and `report_events` (実績報告), `report_routes`, `report_files` (CSV, workbook), `report_charts`.
 - **keeping**: `retention`, `disposals`, `disposal_pages`, `erasure`, `disclosure`, `disclosure_sheets`.
 - **HTTP**: `referral_routes`, `record_routes`, `case_routes`, `form_routes`, `plan_routes`, `retention_routes`, gathered in

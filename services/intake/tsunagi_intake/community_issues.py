@@ -198,15 +198,16 @@ def steps_of(state: IssueState, profile: Profile, body: str) -> tuple[str, ...]:
 
 
 def _line(row: Any, principal: Principal, profile: Profile, kept: Patterns, further: tuple[Further, ...]) -> IssueLine:
+    # What the reader's own office wrote is shown as it wrote it: a gap in it would tell who is protected in the case
     own, state = may_run(principal, profile, (row.to_body,), clock.today()), IssueState[row.state.upper()]
     origin = _ORIGINS[0] if row.item or (row.from_body and not row.form) else _ORIGINS[1] if row.form else _ORIGINS[2]
     return IssueLine(
         id=row.id, number=row.number, from_body=row.from_body, to_body=row.to_body, kind=IssueKind[row.kind.upper()],
         text=without(row.text, kept) or ERASED_TEXT, state=state, at=clock.moment_of(row.at),
-        answer=without(row.answer, kept),
+        answer=row.answer if own else without(row.answer, kept),
         answered_at=clock.moment_of(row.answered_at) if row.answered_at is not None else None,
         answered_by=row.answered_by, is_own=own, origin=origin, previous=row.before or "",
-        offered=steps_of(state, profile, row.to_body) if own else (), project=_project(row, kept), further=further,
+        offered=steps_of(state, profile, row.to_body) if own else (), project=_project(row, () if own else kept), further=further,
     )  # fmt: skip
 
 
@@ -259,6 +260,7 @@ def _reply(connection: Connection, write: Write, identity: str, answer: IssueRep
     if len(text) > ANSWER_LIMIT:
         wrong = FieldError("answer", "too-long", f"「回答」は{ANSWER_LIMIT}文字以内で入力してください。")
         raise Refusal(422, "invalid-form", "入力に直すところがあります。", "直して、もう一度送ってください。", (wrong,))
+    issue_rows.check_own_words(connection, principal, identity, "answer", "回答", text)
     state = IssueState.ANSWERED if text else IssueState.RECEIVED
     moment = clock.now_us()
     connection.execute(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import numbering, people_in_texts, withholding
+from tsunagi_intake import numbering, people_in_texts, standing, withholding
 from tsunagi_intake.meeting_tables import agenda_items, community_issues
 from tsunagi_shared import clock
+from tsunagi_shared.accounts import Principal
+from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.envelope import uuid7
 from tsunagi_shared.forms.assessment import Assessment
 from tsunagi_shared.forms.checks import FieldError
@@ -58,6 +60,16 @@ def check_names(connection: Connection, case: int | None, field: str, title: str
             "すべて直して、もう一度送ってください。",
             (FieldError(field, "names-in-issue", message),),
         )
+
+
+def check_own_words(
+    connection: Connection, principal: Principal, identity: str, field: str, title: str, text: str
+) -> None:
+    """The same for what an office says to an issue, if it reads the case: to anybody else the answer would tell who is in
+    it, one name after the other."""
+    case = case_of(connection, identity)
+    if case and standing.view_of_case(connection, principal, case)[0] is View.FULL:
+        check_names(connection, case, field, title, text)
 
 
 def from_screening(connection: Connection, case: int, form: str, screened: Assessment) -> None:

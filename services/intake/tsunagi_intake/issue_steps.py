@@ -50,7 +50,7 @@ def hand_further(connection: Connection, write: Write, identity: str, form: Comm
 def _hand_further(connection: Connection, write: Write, identity: str, form: CommunityIssue) -> Receipt:
     row = _taken_up(connection, write, identity, "hand_on", form.to_body)
     case = issue_rows.case_of(connection, identity)
-    issue_rows.check_names(connection, case, "text", "内容", form.text)
+    issue_rows.check_own_words(connection, write.principal, identity, "text", "内容", form.text)
     new, number = issue_rows.add(
         connection, form.kind, form.text, to_body=form.to_body, from_body=row.to_body, item=row.item, case=case,
         form=row.form, previous=row.id,
@@ -67,8 +67,7 @@ def propose(connection: Connection, write: Write, identity: str, form: IssueProp
 
 def _propose(connection: Connection, write: Write, identity: str, form: IssueProposal) -> Receipt:
     row = _taken_up(connection, write, identity, "propose")
-    case = issue_rows.case_of(connection, identity)
-    issue_rows.check_names(connection, case, "proposal", "提案の内容", form.proposal)
+    issue_rows.check_own_words(connection, write.principal, identity, "proposal", "提案の内容", form.proposal)
     _change(connection, write, identity, state=IssueState.PROPOSED.value, answer=form.proposal)
     return _done(connection, write, identity, row.number, "community_issue.propose", IssueState.PROPOSED.value)
 
@@ -80,8 +79,7 @@ def run(connection: Connection, write: Write, identity: str, form: IssueProject)
 
 def _run(connection: Connection, write: Write, identity: str, form: IssueProject) -> Receipt:
     row = _taken_up(connection, write, identity, "project")
-    case = issue_rows.case_of(connection, identity)
-    issue_rows.check_names(connection, case, "name", "プロジェクトの名称", form.name)
+    issue_rows.check_own_words(connection, write.principal, identity, "name", "プロジェクトの名称", form.name)
     _change(
         connection, write, identity, state=IssueState.PROJECT.value, project=form.name, lead=form.lead_agency,
         starts=form.starts.isoformat(), until=form.until.isoformat() if form.until else None,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tsunagi_intake.lifecycle import PlanState
 from tsunagi_intake.plan_tables import plans
 from tsunagi_intake.resource_tables import outreach_facts
+from tsunagi_intake.tables import cases
 from tsunagi_shared.database import insert_of
 from tsunagi_shared.forms.contact import Contact, ContactMethod, OutreachAction
 from tsunagi_shared.forms.plan import ContactState, Plan, PlanKind
@@ -77,6 +78,9 @@ def written(rows: sa.Table | sa.Subquery) -> sa.ColumnElement[str]:
     return sa.func.substr(rows.c.form, sa.func.instr(rows.c.form, "/") + 1)
 
 
+_CASE = sa.func.coalesce(cases.c.joined_into, cases.c.seq)  # cases that were joined are one
+
+
 def figures(connection: Connection, fiscal_year: int) -> OutreachFigures:
     """The figures of the 年度 (1 April to 31 March); the days are those on which it was done."""
     within = outreach_facts.c.day.between(f"{fiscal_year}-04-01", f"{fiscal_year + 1}-03-31")
@@ -105,7 +109,8 @@ def _counted(connection: Connection, within: sa.ColumnElement[bool], what: str) 
 
 def _channels(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str, int]:
     rows = connection.execute(
-        sa.select(outreach_facts.c.code, sa.func.count(outreach_facts.c.case.distinct()))
+        sa.select(outreach_facts.c.code, sa.func.count(_CASE.distinct()))
+        .join(cases, cases.c.seq == outreach_facts.c.case)
         .join(plans, "plan/" + plans.c.id == outreach_facts.c.form)
         .where(outreach_facts.c.what == "channel", within, plans.c.state.not_in(_NO_PLAN))
         .group_by(outreach_facts.c.code)
@@ -124,9 +129,13 @@ def _accompanied(connection: Connection, within: sa.ColumnElement[bool]) -> int:
 
 def _states(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str, int]:
     order = sa.func.row_number().over(
-        partition_by=outreach_facts.c.case, order_by=(outreach_facts.c.day.desc(), written(outreach_facts).desc())
+        partition_by=_CASE, order_by=(outreach_facts.c.day.desc(), written(outreach_facts).desc())
     )
-    said = sa.select(outreach_facts.c.code, order.label("place")).where(outreach_facts.c.what == "state", within)
+    said = (
+        sa.select(outreach_facts.c.code, order.label("place"))
+        .join(cases, cases.c.seq == outreach_facts.c.case)
+        .where(outreach_facts.c.what == "state", within)
+    )
     last = said.subquery()
     rows = connection.execute(sa.select(last.c.code, sa.func.count()).where(last.c.place == 1).group_by(last.c.code))
     found = {row[0]: int(row[1]) for row in rows}
@@ -134,7 +143,9 @@ def _states(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str,
 
 
 def _cases_with(connection: Connection, within: sa.ColumnElement[bool], code: str) -> int:
-    wanted = sa.select(sa.func.count(outreach_facts.c.case.distinct())).where(
-        outreach_facts.c.what == "action", outreach_facts.c.code == code, within
+    wanted = (
+        sa.select(sa.func.count(_CASE.distinct()))
+        .join_from(outreach_facts, cases, cases.c.seq == outreach_facts.c.case)
+        .where(outreach_facts.c.what == "action", outreach_facts.c.code == code, within)
     )
     return int(connection.execute(wanted).scalar_one())

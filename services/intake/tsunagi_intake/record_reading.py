@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, persons, publishing, records, rules, standing, withholding
+from tsunagi_intake import cases, persons, publishing, records, report_events, rules, standing, withholding
 from tsunagi_intake.rules import Action
 from tsunagi_intake.tables import audience, revisions
 from tsunagi_shared import clock
@@ -55,6 +55,8 @@ class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
 
 def page_of(connection: Connection, principal: Principal, profile: Profile, kind: str, record_id: str) -> RecordPage:
     """The record for this reader; the common 404 for whoever has no entry on it."""
+    if kind == report_events.KIND:  # figures, not a record of anybody: they have a page of their own
+        raise not_found()
     row = records.row_of(connection, kind, record_id)
     case = standing.case_row(connection, seq=row.case) if row.case is not None else None
     entry = _entry(connection, principal, profile, row)

@@ -109,7 +109,9 @@ def joint_cases(connection: Connection, year: Year) -> int:
         .having(sa.func.count(allocations.c.agency.distinct()) >= 2)
         .subquery()
     )
-    return int(connection.execute(sa.select(sa.func.count(several.c.case.distinct()))).scalar_one())
+    one = sa.func.coalesce(cases.c.joined_into, cases.c.seq)  # cases that were joined are one
+    wanted = sa.select(sa.func.count(one.distinct())).join_from(several, cases, cases.c.seq == several.c.case)
+    return int(connection.execute(wanted).scalar_one())
 
 
 # sittings --------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import records, report_events, reports
+from tsunagi_intake import records, report_events, report_masking, reports
 from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.report_events import KIND
 from tsunagi_intake.tables import documents
@@ -36,7 +36,9 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
 def issue(connection: Connection, write: Write, report: YearReport) -> bytes:
     """Keep the report and have its paper drawn; the encoded Receipt. Small counts are masked on it. Refusal, KeyReused."""
-    return records.once(connection, write, lambda: _issue(connection, write, reports.masked(report)))
+    return records.once(
+        connection, write, lambda: _issue(connection, write, report_masking.masked(report, write.profile))
+    )
 
 
 def _issue(connection: Connection, write: Write, report: YearReport) -> Receipt:

@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlalchemy import Connection
 
-from tsunagi_intake import pages, posting, report_files, report_issue, reports
+from tsunagi_intake import pages, posting, report_files, report_issue, report_masking, reports
 from tsunagi_intake.posting import NO_STORE, AnyRequest, Way, acting, look_up, may_write
 from tsunagi_intake.report_charts import Bar, bars
 from tsunagi_intake.report_issue import Issued
@@ -59,7 +59,7 @@ async def year_report(year: FromPath[str], request: AnyRequest, runtime: NamedDe
         own = reports.is_of_section(principal, runtime.profile)
         report = reports.of_year(connection, runtime.profile, fiscal_year)
         return ReportPage(
-            report=report if own else reports.masked(report), may_issue=own,
+            report=report if own else report_masking.masked(report, runtime.profile), may_issue=own,
             issued=report_issue.issued(connection, fiscal_year),
         )  # fmt: skip
 
@@ -125,7 +125,7 @@ def _of_targets(targets: tuple[TargetFigure, ...]) -> Any:
 async def issue(year: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
     """Have 実績報告 drawn from the figures as they stand, for the section and the provider; once more: its next version."""
     fiscal_year, ending = _asked(year)
-    if ending:
+    if ending or fiscal_year > clock.fiscal_year(clock.today()):
         raise not_found()
     principal = acting(request, runtime)
     try:

@@ -7,7 +7,7 @@ on whatever is issued, they are masked, with one more where the total would give
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from tsunagi_intake.lifecycle import CaseState
 from tsunagi_intake.plan_facts import LAW_ITEMS
 from tsunagi_intake.report_activities import Activities
 from tsunagi_intake.report_counts import PlanCounts, Sittings, Year
+from tsunagi_intake.report_masking import GONE, MASKING
 from tsunagi_intake.report_rows import rows
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_shared import clock
@@ -28,9 +29,6 @@ from tsunagi_shared.contracts.report import Figure, FigureGroup, TargetFigure, Y
 from tsunagi_shared.forms.plan import PlanKind
 from tsunagi_shared.forms.referral import FindingRoute
 
-FEW = 2  # counts up to here are masked where they stand for an agency or an area
-MASKED, HELD_BACK = "3未満", "非表示"
-MASKING = "3未満の数は、所管課のほかには「3未満」と示す。差引きで分かるときは、もう1つを「非表示」とする。"
 ERASURE = "保存年限が過ぎて廃棄したケースの分は、含まない。"
 _READERS = frozenset({Role.RESPONSIBLE_SECTION, Role.COORDINATOR, Role.AUDITOR})
 
@@ -63,7 +61,7 @@ def check_reader(principal: Principal, profile: Profile) -> None:
 
 def check_issuer(principal: Principal, profile: Profile) -> None:
     """Let the responsible section issue the report. Refusal."""
-    if not is_of_section(principal, profile):
+    if principal.via != "session" or not is_of_section(principal, profile):
         raise standing.refusal_of(REFUSALS["not-section"])
 
 
@@ -97,33 +95,6 @@ def of_year(connection: Connection, profile: Profile, fiscal_year: int) -> YearR
         fiscal_year=fiscal_year, municipality=profile.municipality.name, counted_on=clock.today(), groups=groups,
         targets=_targets(profile, year, counts),
     )  # fmt: skip
-
-
-def masked(report: YearReport) -> YearReport:
-    """The report as it is shown outside the responsible section."""
-    groups = tuple(
-        msgspec.structs.replace(group, figures=mask(group.figures)) if group.breakdown else group
-        for group in report.groups
-    )
-    return msgspec.structs.replace(report, groups=groups, masked=True)
-
-
-def mask(figures: Sequence[Figure]) -> tuple[Figure, ...]:
-    """Small counts left out; where the total of the others would give them away, the smallest of those as well."""
-    few = [figure.value for figure in figures if figure.value is not None and 0 < figure.value <= FEW]
-    hidden = {figure.id: MASKED for figure in figures if figure.value is not None and 0 < figure.value <= FEW}
-    if few and sum(few) in (len(few), FEW * len(few)):
-        more = min(
-            (figure for figure in figures if figure.value is not None and figure.value > FEW),
-            key=lambda figure: figure.value or 0,
-            default=None,
-        )
-        if more is not None:
-            hidden[more.id] = HELD_BACK
-    return tuple(
-        msgspec.structs.replace(figure, value=None, masked=hidden[figure.id]) if figure.id in hidden else figure
-        for figure in figures
-    )
 
 
 # plans -----------------------------------------------------------------------------------------------------------------
@@ -263,7 +234,7 @@ def _referrals(
     for part, title, of_agency in parts:
         counts = dict.fromkeys((of_agency(agency.id) for agency in windows), 0)
         for agency, number in by_agency.items():
-            name = of_agency(agency) if agency in profile.agencies_by_id else "いまはない機関"
+            name = of_agency(agency) if agency in profile.agencies_by_id else GONE
             counts[name] = counts.get(name, 0) + number
         definition = f"{says}書いた機関の{title}ごとに数えたもの。{MASKING}"
         yield FigureGroup(
