@@ -12,7 +12,7 @@ from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
 from tests.intake.case_facts import changed
 from tests.intake.sittings import Table
-from tsunagi_intake import community_issues, issue_steps
+from tsunagi_intake import community_issues, erasure, issue_steps
 from tsunagi_intake.community_issues import IssueState
 from tsunagi_intake.meeting_tables import community_issues as issues_table
 from tsunagi_intake.tables import referrals
@@ -192,3 +192,16 @@ async def test_an_office_that_does_not_read_the_case_learns_no_name_by_trying(in
     mine = next(line for line in (await lines(table.coordinator)).values() if line["is_own"])
     refused = await send(table.coordinator, f"{ISSUES}/{mine['id']}/reply", {"answer": f"{name}さんの件です。"})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "names-in-issue")
+
+
+async def test_a_draft_about_what_came_of_a_case_goes_with_the_case(intake: Intake) -> None:
+    """Erasure knows the 地域課題 that a case led to by their ids, as a draft names them."""
+    table = Table(intake)
+    await table.desk.open()
+    form = going_on(community_issue=TEXT, issue_to="community-care")
+    assert (await table.desk.send(table.coordinator, "assessments", form)).status_code == 201
+    (issue,) = await intake.rows(issues_table)
+    names = await intake.runtime.database.read(
+        lambda connection: erasure._names_of(connection, issue["case"], table.desk.case_number)
+    )
+    assert {issue["id"], table.desk.case_number} <= names

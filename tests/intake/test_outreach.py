@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from tests.data.case_work import send
 from tests.data.forms import sample
@@ -10,7 +14,7 @@ from tests.data.intake import Intake
 from tests.intake.sittings import Table, today
 from tsunagi_intake import outreach
 from tsunagi_intake.outreach import OutreachFigures
-from tsunagi_intake.resource_tables import outreach_facts
+from tsunagi_intake.resource_tables import matches, outreach_facts
 from tsunagi_shared import clock
 from tsunagi_shared.forms.contact import OutreachAction
 from tsunagi_shared.forms.plan import ContactState
@@ -55,6 +59,29 @@ async def test_what_contacts_and_plans_say_is_counted(intake: Intake) -> None:
     assert (found.accompanied, found.consultations, found.trigger_users) == (2, 1, 1)
     assert {code: count for code, count in found.by_contact_state.items() if count} == {"person": 1}
     assert await figures(intake, clock.fiscal_year(clock.today()) - 1) == empty
+
+
+async def test_what_was_there_before_is_counted_too(intake: Intake) -> None:
+    """The migration puts down of plans and contacts what they put down themselves when they are handed in today."""
+    table = await Table(intake).open()
+    await table.work.draft("outreach", found_by="gathering", contact_state="none")
+    await table.work.draft("participation", resource="見本の畑", resource_id="")
+    await contact(table, method="visit", outreach_actions=["letter_left", "trigger"], companions=[], contact_state=None)
+    await contact(table, method="phone", outreach_actions=["information"], companions=[], contact_state=None)
+    tables = (outreach_facts, matches)
+    written = [await intake.rows(table) for table in tables]
+    assert all(written)
+    path = Path(outreach.__file__).parent / "migrations" / "versions" / "0004_resources.py"
+    statements = runpy.run_path(str(path))["SAID_BEFORE"]
+
+    def again(connection: Connection) -> None:
+        for table in tables:
+            connection.execute(table.delete())
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    await intake.runtime.database.write(again)
+    assert [await intake.rows(table) for table in tables] == written
 
 
 async def test_a_correction_takes_the_place_of_what_was_said(intake: Intake) -> None:

@@ -121,6 +121,23 @@ async def test_a_plan_names_a_place_that_is_there(intake: Intake) -> None:
     assert resource not in (await table.coordinator.get(f"/plans/{made.json()['id']}", page=True)).text
 
 
+async def test_another_choice_brings_its_own_name(intake: Intake) -> None:
+    """A plan corrected to another place does not keep the name and the contact of the one before; what was typed stays."""
+    table = await opened(intake)
+    other = await farm(table, name="見本商店", kind="shop", contact="見本　商子")
+    made = await table.desk.send(table.coordinator, "plans", plan("participation", resource_id=await farm(table)))
+    path = f"/records/plan/{made.json()['id']}"
+    form = (await table.coordinator.get(f"/plans/{made.json()['id']}")).json()["form"]
+    for revision, changes, expected in (
+        (1, {"resource_id": other}, ("見本商店", "見本　商子")),
+        (2, {"resource_id": other, "resource": "見本商店の裏の畑"}, ("見本商店の裏の畑", "見本　商子")),
+    ):
+        answer = await send(table.coordinator, path, {**form, **changes}, method="PUT", revision=revision)
+        assert answer.status_code == 200, answer.text
+        form = (await table.coordinator.get(f"/plans/{made.json()['id']}")).json()["form"]
+        assert (form["resource"], form["resource_contact"]) == expected
+
+
 async def test_rule_resource_matched(intake: Intake) -> None:
     """Only those who read the plan, or have a part by it, learn which case is matched; a plan that ended matches no more."""
     table = await opened(intake)

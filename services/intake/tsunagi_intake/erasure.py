@@ -270,12 +270,15 @@ def _forget_items(connection: Connection, case: int) -> None:
 
 def _names_of(connection: Connection, case: int, number: str) -> frozenset[str]:
     """By what a draft may name what it is about: numbers of the case and its referrals, ids of forms, consents, persons,
-    agenda items."""
+    agenda items, follow-ups, 地域課題 that came of it."""
     found = {number}
     for row in connection.execute(sa.select(referrals.c.id, referrals.c.number).where(referrals.c.case == case)):
         found |= {row.id, row.number}
-    for table in (records, agenda_items):
+    for table in (records, agenda_items, follow_ups):
         found |= set(connection.execute(sa.select(table.c.id).where(table.c.case == case)).scalars())
+    items = sa.select(agenda_items.c.id).where(agenda_items.c.case == case)
+    ours = sa.or_(community_issues.c.case == case, community_issues.c.item.in_(items))
+    found |= set(connection.execute(sa.select(community_issues.c.id).where(ours)).scalars())
     return frozenset(found)
 
 

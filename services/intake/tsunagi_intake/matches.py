@@ -28,8 +28,13 @@ from tsunagi_shared.forms.plan import Plan, PlanKind
 from tsunagi_shared.forms.resource import FollowUpResult, FollowUpSide
 
 
-def named(connection: Connection, profile: Profile, form: Plan) -> tuple[Plan, tuple[FieldError, ...]]:
-    """The plan with the name of the resource it chose, where none was typed; what is wrong with the choice."""
+def named(
+    connection: Connection, profile: Profile, form: Plan, before: Plan | None = None
+) -> tuple[Plan, tuple[FieldError, ...]]:
+    """The plan with the name of the resource it chose, where none was typed; what is wrong with the choice.
+
+    `before`: the plan as it was. With another choice, what still says the name of the place before is that of the new one.
+    """
     if not form.resource_id:
         return form, ()
     found = resource_facts.one(connection, profile, form.resource_id)
@@ -40,6 +45,9 @@ def named(connection: Connection, profile: Profile, form: Plan) -> tuple[Plan, t
     if not found.open_on(clock.today()):
         message = "この社会資源・参加先は、受入れが終わっています。別の参加先を選んでください。"
         return form, (FieldError("resource_id", "resource-closed", message),)
+    if before is not None and form.resource_id != before.resource_id:
+        left = [name for name in ("resource", "resource_contact") if getattr(form, name) == getattr(before, name)]
+        form = msgspec.structs.replace(form, **dict.fromkeys(left, ""))
     filled = {"resource": form.resource or found.name, "resource_contact": form.resource_contact or found.contact}
     return msgspec.structs.replace(form, **filled), ()
 

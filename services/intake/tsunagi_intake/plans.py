@@ -84,9 +84,9 @@ def _draft(connection: Connection, write: Write, case_number: str, form: Plan) -
     )
 
 
-def _with_resource(connection: Connection, write: Write, form: Plan) -> Plan:
+def _with_resource(connection: Connection, write: Write, form: Plan, before: Plan | None = None) -> Plan:
     """The plan with the name of the resource that it chose. 422 for one that is not there, or takes nobody any more."""
-    form, wrong = matches.named(connection, write.profile, form)
+    form, wrong = matches.named(connection, write.profile, form, before)
     if wrong:
         raise records.invalid(*wrong)
     return form
@@ -118,7 +118,7 @@ def _rewrite(connection: Connection, write: Write, plan_id: str, form: Plan) -> 
     before = plan_facts.form_of(connection, row.id)
     assert before is not None
     form = withholding.put_back(connection, write.principal, row.form, row.case, before, form)
-    form = _with_resource(connection, write, form)
+    form = _with_resource(connection, write, form, before)
     form = plan_effects.agreed_anew(row, before, form)
     row = plan_effects.rewrite(
         connection, row, form, agreed_on=form.agreed_on, municipal_on=None, previous=previous.id if previous else "",
