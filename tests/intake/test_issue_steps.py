@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.data.case_work import PROVIDER, Desk, going_on, send
+from tests.data.case_work import PROVIDER, SECTION, Desk, going_on, send
 from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
 from tests.intake.case_facts import changed
@@ -63,7 +63,7 @@ def test_rule_issue_step(intake: Intake, state: IssueState) -> None:
     wanted = {
         IssueState.HANDED: {"answer", "propose", "hand_on"}, IssueState.RECEIVED: {"answer", "propose", "hand_on"},
         IssueState.PROPOSED: {"project", "hand_on"}, IssueState.PROJECT: {"project", "hand_on"},
-        IssueState.ANSWERED: set(),
+        IssueState.ANSWERED: set(), IssueState.WITHDRAWN: set(),
     }  # fmt: skip
     profile = intake.runtime.profile
     assert {*community_issues.steps_of(state, profile, "support-meeting")} == wanted[state]
@@ -205,3 +205,20 @@ async def test_a_draft_about_what_came_of_a_case_goes_with_the_case(intake: Inta
         lambda connection: erasure._names_of(connection, issue["case"], table.desk.case_number)
     )
     assert {issue["id"], table.desk.case_number} <= names
+
+
+async def test_what_should_not_have_been_written_is_taken_back(intake: Intake) -> None:
+    """By the office that has it or the section, with what was handed further; nothing of it is left to read."""
+    section = intake.person("shokan", SECTION, "responsible_section")
+    coordinator = intake.person("tsunagu", PROVIDER, "coordinator")
+    words = "見本　太郎さんが困っています。"
+    form = sample("community_issue", to_body="support-meeting", text=words)
+    first = (await send(section, ISSUES, form)).json()["id"]
+    further = sample("community_issue", to_body="layered-support", text=words)
+    assert (await send(coordinator, f"{ISSUES}/{first}/handing-on", further)).status_code == 201
+    assert (await send(intake.person("mado", "disability"), f"{ISSUES}/{first}/withdrawal", {})).status_code == 404
+    assert (await send(section, f"{ISSUES}/{first}/withdrawal", {})).status_code == 201
+    rows = await intake.rows(issues_table)
+    assert {(row["state"], row["text"], row["answer"], row["project"]) for row in rows} == {("withdrawn", "", "", "")}
+    assert "見本　太郎" not in (await coordinator.get(ISSUES, page=True)).text
+    assert await figures(intake) == {"withdrawn": 2}

@@ -108,3 +108,6 @@ async def issue_step(trail: TownTrail) -> None:
     await trail.granted(send(table.coordinator, f"{found[1]}/reply", {"answer": "すでに取り組んでいます。"}))
     for path, again in (("proposal", proposal), ("project", project)):
         await trail.refused(send(table.coordinator, f"{found[1]}/{path}", again), "issue-step")
+    await trail.refused(send(table.stranger, f"{found[1]}/withdrawal", {}), "not-found", 404)
+    await trail.granted(send(table.coordinator, f"{found[1]}/withdrawal", {}))
+    await trail.refused(send(table.coordinator, f"{found[1]}/withdrawal", {}), "issue-step")

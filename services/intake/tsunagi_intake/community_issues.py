@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import issue_rows, people_in_texts, records, standing, withholding
+from tsunagi_intake import issue_rows, people_in_texts, records, rules, standing, withholding
 from tsunagi_intake.agenda import Item
 from tsunagi_intake.meeting_office import is_office_of, may_run
 from tsunagi_intake.meeting_tables import agenda_items, community_issues
@@ -23,7 +23,7 @@ from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.contracts.profile import Profile, Role
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.community import IssueKind, ProjectState
 from tsunagi_shared.forms.fields import CodeList
@@ -33,6 +33,7 @@ from tsunagi_shared.problems import Refusal, not_found
 
 PAGE = 50
 ANSWER_LIMIT = 2000  # characters
+WITHDRAWN_TEXT = "（取り消されました。）"
 ERASED_TEXT = "（ケースの廃棄とともに消しました。）"
 
 
@@ -47,6 +48,7 @@ class IssueState(CodeList):
     PROPOSED = "proposed", "提案"
     PROJECT = "project", "プロジェクト"
     ANSWERED = "answered", "回答した"
+    WITHDRAWN = "withdrawn", "取り消した"
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +97,7 @@ class IssueLine(msgspec.Struct, frozen=True, kw_only=True):
     offered: tuple[str, ...] = ()
     project: Project | None = None
     further: tuple[Further, ...] = ()
+    may_withdraw: bool = False
 
 
 class IssueList(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +183,11 @@ def _further(connection: Connection, issues: list[str]) -> dict[str, tuple[Furth
     return found
 
 
+def is_section(principal: Principal, profile: Profile) -> bool:
+    """Whether the caller acts for the responsible section."""
+    return Role.RESPONSIBLE_SECTION in rules.actor_of(principal, profile, clock.today()).roles
+
+
 _ORIGINS = ("minutes", "screening", "direct")
 _OFFERED = {
     IssueState.HANDED: ("answer", "propose", "hand_on"),
@@ -187,6 +195,7 @@ _OFFERED = {
     IssueState.PROPOSED: ("project", "hand_on"),
     IssueState.PROJECT: ("project", "hand_on"),
     IssueState.ANSWERED: (),
+    IssueState.WITHDRAWN: (),
 }
 
 
@@ -198,16 +207,18 @@ def steps_of(state: IssueState, profile: Profile, body: str) -> tuple[str, ...]:
 
 
 def _line(row: Any, principal: Principal, profile: Profile, kept: Patterns, further: tuple[Further, ...]) -> IssueLine:
-    # What the reader's own office wrote is shown as it wrote it: a gap in it would tell who is protected in the case
+    gone = WITHDRAWN_TEXT if row.state == IssueState.WITHDRAWN.value else ERASED_TEXT
     own, state = may_run(principal, profile, (row.to_body,), clock.today()), IssueState[row.state.upper()]
     origin = _ORIGINS[0] if row.item or (row.from_body and not row.form) else _ORIGINS[1] if row.form else _ORIGINS[2]
     return IssueLine(
         id=row.id, number=row.number, from_body=row.from_body, to_body=row.to_body, kind=IssueKind[row.kind.upper()],
-        text=without(row.text, kept) or ERASED_TEXT, state=state, at=clock.moment_of(row.at),
+        text=without(row.text, kept) or gone, state=state, at=clock.moment_of(row.at),
+        # What the reader's own office wrote is shown as it wrote it: a gap in it would tell who is protected in the case
         answer=row.answer if own else without(row.answer, kept),
         answered_at=clock.moment_of(row.answered_at) if row.answered_at is not None else None,
         answered_by=row.answered_by, is_own=own, origin=origin, previous=row.before or "",
         offered=steps_of(state, profile, row.to_body) if own else (), project=_project(row, () if own else kept), further=further,
+        may_withdraw=state is not IssueState.WITHDRAWN and (own or is_section(principal, profile)),
     )  # fmt: skip
 
 

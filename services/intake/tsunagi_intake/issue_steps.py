@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tsunagi_intake import issue_rows, records, rules, standing
-from tsunagi_intake.community_issues import IssueState, steps_of
+from tsunagi_intake.community_issues import IssueState, is_section, steps_of
 from tsunagi_intake.meeting_office import is_office_of, may_run
 from tsunagi_intake.meeting_tables import community_issues
 from tsunagi_intake.records import Receipt, Write
@@ -86,6 +86,30 @@ def _run(connection: Connection, write: Write, identity: str, form: IssueProject
         project_state=form.state.value,
     )  # fmt: skip
     return _done(connection, write, identity, row.number, "community_issue.project", form.state.value)
+
+
+def withdraw(connection: Connection, write: Write, identity: str) -> bytes:
+    """取消し: what was said is taken away, also where it was handed further; returns the encoded Receipt. Refusal, KeyReused.
+
+    For what should not have been written: an issue that comes from no case is reached by no erasure.
+    """
+    return records.once(connection, write, lambda: _withdraw(connection, write, identity))
+
+
+def _withdraw(connection: Connection, write: Write, identity: str) -> Receipt:
+    row = connection.execute(sa.select(community_issues).where(community_issues.c.id == identity)).first()
+    if row is None or not is_section(write.principal, write.profile):
+        row = taken_up(connection, write.principal, write.profile, identity)
+    if row.state == IssueState.WITHDRAWN.value:
+        raise standing.refusal_of(REFUSALS["issue-step"])
+    chain = sa.select(sa.literal(identity).label("id")).cte("chain", recursive=True)
+    chain = chain.union(sa.select(community_issues.c.id).join(chain, community_issues.c.previous == chain.c.id))
+    for one in connection.execute(sa.select(chain.c.id)).scalars().all():
+        _change(
+            connection, write, one, state=IssueState.WITHDRAWN.value, text="", answer="", project="", lead="", starts=None,
+            until=None, project_state="",
+        )  # fmt: skip
+    return _done(connection, write, identity, row.number, "community_issue.withdraw", IssueState.WITHDRAWN.value)
 
 
 def taken_up(connection: Connection, principal: Principal, profile: Profile, identity: str) -> sa.Row[Any]:

@@ -183,7 +183,19 @@ async def run_project(identity: FromPath[str], request: AnyRequest, runtime: Nam
     return await take(request, runtime, way)
 
 
+@post("/community-issues/{identity:str}/withdrawal", summary="地域課題を取り消す", guards=[late_write], status_code=201)
+async def withdraw_issue(
+    identity: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]
+) -> Response[Any]:
+    """Take back what should not have been written, also where it was handed further."""
+    way = Way(
+        action="community_issue.withdraw", subject=identity, then=_to_issues,
+        carry_out=lambda connection, write: issue_steps.withdraw(connection, write, identity),
+    )  # fmt: skip
+    return await posting.act(request, runtime, way)
+
+
 ROUTES = (
     resource_list, add_resource, resource, change_resource, follow_up_list, complete, outreach_list, hand_issue,
-    hand_issue_further, propose_on_issue, run_project,
+    hand_issue_further, propose_on_issue, run_project, withdraw_issue,
 )  # fmt: skip
