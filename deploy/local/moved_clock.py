@@ -36,6 +36,14 @@ class MovedClock:
         """The services' Japanese date."""
         return self.now().date()
 
+    def begin(self, day: dt.date) -> None:
+        """Let the services begin on another day than today, at this time of day; also an earlier one, since nothing is there
+        yet. ValueError once the clock was moved."""
+        if self.path.exists():
+            raise ValueError("the clock of a stack begins once")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(str((day - self.today()).days * 86_400), encoding="ascii")
+
     async def forward(self, by: dt.timedelta) -> None:
         """Move on, and wait until every service has seen it. ValueError for a step back."""
         if by < dt.timedelta(0):

@@ -26,6 +26,7 @@ import msgspec
 import sqlalchemy as sa
 
 from tsunagi_shared import clock
+from tsunagi_shared.contracts.audience import ROLE_MEMBER
 from tsunagi_shared.database import migrate, write_ahead
 
 FAILURES_ALLOWED = 10
@@ -123,7 +124,10 @@ class Accounts:
     # people ------------------------------------------------------------------------------------------------------------
 
     def add_user(self, user: str, name: str, posts: list[Post], password: str | None = None) -> str:
-        """A new account; returns its password (made up when none is given). AccountError when the id is taken."""
+        """A new account; returns its password (made up when none is given). AccountError when the id is taken or stands for
+        a role."""
+        if user.startswith(ROLE_MEMBER):
+            raise AccountError(f"「{ROLE_MEMBER}」で始まるIDは使えません。")
         password = password or secrets.token_urlsafe(12)
         _check_password(password)
         try:

@@ -22,7 +22,7 @@ from tsunagi_shared.auth import principal_of, roles
 from tsunagi_shared.clock import JST, today
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.japanese import ReadingError, read_date
-from tsunagi_shared.problems import Refusal, wants_page
+from tsunagi_shared.problems import Refusal, contract_ended, wants_page
 from tsunagi_shared.runtime import Runtime
 
 PAGE_LIMIT = 200
@@ -64,7 +64,7 @@ async def audit_record(
     """The newest first. Filters leave out what they do not match; days are Japanese and inclusive (和暦 or ISO)."""
     principal = principal_of(request)
     if not runtime.profile.acts_for(principal.agency, principal.contractor, today()):  # rule `contract`
-        raise Refusal(403, "contract-ended", "この機関としての利用は終わっています。", "所管課に相談してください。")
+        raise contract_ended()
     typed = {
         "case": case,
         "user": user,

@@ -54,6 +54,13 @@ def not_found() -> Refusal:
     return Refusal(404, *NOT_FOUND)
 
 
+def contract_ended() -> Refusal:
+    """To somebody whose agency's contract has ended: the same for every address, so that it tells nothing of what is there."""
+    return Refusal(
+        403, "contract-ended", "この機関としての利用は終わっています。", "続けて使うときは、所管課に相談してください。"
+    )
+
+
 def too_large() -> Refusal:
     """The form, or the event made of it, is over its limit."""
     return Refusal(413, "too-large", "内容が大きすぎます。", "文章を短くするか、分けて提出してください。")

@@ -308,7 +308,7 @@ def test_no_damage_ends_in_anything_but_a_report(tmp_path: Path, data: st.DataOb
 
 
 def test_targets_resources_and_year_plans_are_checked(tmp_path: Path) -> None:
-    """Two ways of counting, an agency nobody knows, an id twice, and a 年度 that is none."""
+    """Two ways of counting, an agency nobody knows, a count that is not made by agency, an id twice, a 年度 that is none."""
     text = (
         SMALL
         + """
@@ -319,6 +319,7 @@ at_least = 5
 unit = "件"
 plans = "participation"
 counts = "participants"
+agency = "nobody"
 from = 2026-04-01
 
 [[resources]]
@@ -334,7 +335,7 @@ kind = "eatery"
 """
     )
     found = {path: message for _, path, message in problems_of(tmp_path, text)}
-    assert set(found) == {"targets.0.counts", "resources.0.agency", "resources.1.id"}
+    assert set(found) == {"targets.0.counts", "targets.0.agency", "resources.0.agency", "resources.1.id"}
     assert "どちらか一つ" in found["targets.0.counts"]
     year = '\n[[year_plan]]\nfiscal_year = 8\nitem = "見本"\ntext = "見本"\n'
     ((_, path, message),) = problems_of(tmp_path, SMALL + year)

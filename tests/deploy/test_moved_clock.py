@@ -42,6 +42,17 @@ async def test_it_only_goes_forward(moved: MovedClock) -> None:
     assert moved.seconds == 3 * 86_400
 
 
+async def test_it_may_begin_earlier_while_nothing_is_there(moved: MovedClock) -> None:
+    """On any day, once; then it goes forward from there."""
+    day = moved.today() - dt.timedelta(days=400)
+    moved.begin(day)
+    assert moved.today() == day
+    with pytest.raises(ValueError, match="once"):
+        moved.begin(day)
+    await moved.forward(dt.timedelta(days=1))
+    assert moved.today() == day + dt.timedelta(days=1)
+
+
 def test_a_stack_takes_any_profile_that_is_here(tmp_path: Path) -> None:
     """By its name; another name is answered with those there are, and reaches no other folder."""
     assert Stack(tmp_path / "stack", profile="standard").profile == PROFILES / "standard"

@@ -26,8 +26,10 @@ from tests.documents.running_service import (
 from tsunagi_documents.objects import Stored
 from tsunagi_documents.tables import files, openings
 from tsunagi_shared import clock
-from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
+from tsunagi_shared.accounts import AccountError
+from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View, of_role
 from tsunagi_shared.contracts.events import DOCUMENT_OPENED
+from tsunagi_shared.contracts.profile import Role
 
 SUMMARY, SHEET = ("referral_sheet", "summary"), ("referral_sheet", "full")
 PAGE = {"Accept": "text/html"}
@@ -45,14 +47,13 @@ async def answers(service: RunningService, identity: str, headers: Mapping[str, 
 
 
 async def test_unknown_and_forbidden_get_the_same_answer(tmp_path: Path, store: ObjectStore) -> None:
-    """No entry, an ended basis, an ended contract, a list of other members, no such document: one 404, refusals on record."""
+    """No entry, an ended basis, a list of other members, no such document: one 404, refusals on record."""
     yesterday = clock.today() - dt.timedelta(days=1)
-    entries = (consented("health", yesterday), consented(CONTRACTED), consented("disability", None, "someone-else"))
-    profile = profile_with_ended_contract(tmp_path / "profile")
-    async with running_service(tmp_path, store, profile=profile) as service:
+    entries = (consented("health", yesterday), consented("disability", None, "someone-else"))
+    async with running_service(tmp_path, store) as service:
         identity = (await service.stored(referral(*entries)))[SUMMARY]
         seen = []
-        for agency in (OUTSIDER, "health", CONTRACTED, "disability", ORIGIN):
+        for agency in (OUTSIDER, "health", "disability", ORIGIN):
             seen += await answers(service, identity, service.sign_in(f"of-{agency}", agency))
         seen += await answers(service, str(uuid.uuid4()), service.sign_in("reader", DESTINATION))
         seen += await answers(service, "no-id", service.sign_in("reader2", DESTINATION))
@@ -62,7 +63,6 @@ async def test_unknown_and_forbidden_get_the_same_answer(tmp_path: Path, store: 
         assert {(user, basis) for user, _, _, basis in refused} == {
             (f"of-{OUTSIDER}", "no-live-basis"),
             ("of-health", "no-live-basis"),
-            (f"of-{CONTRACTED}", "contract-ended"),
             ("of-disability", "no-live-basis"),
             (f"of-{ORIGIN}", "no-live-basis"),
             ("reader", "unknown-document"),
@@ -70,9 +70,55 @@ async def test_unknown_and_forbidden_get_the_same_answer(tmp_path: Path, store: 
         }
         assert len(await service.recorded("document.show")) == 2 * len(refused)
         assert await service.events(DOCUMENT_OPENED) == []
-        lists = [await service.client.get("/documents", headers=service.sign_in("also", CONTRACTED))]
-        lists.append(await service.client.get("/documents", headers=service.sign_in("too", "health")))
-        assert [answer.json()["items"] for answer in lists] == [[], []]
+        listed = await service.client.get("/documents", headers=service.sign_in("too", "health"))
+        assert listed.json()["items"] == []
+
+
+async def test_an_ended_contract_is_told_alike_of_every_document(tmp_path: Path, store: ObjectStore) -> None:
+    """403 contract-ended at every address, of a document that is there and of one that is not, byte by byte; on record."""
+    profile = profile_with_ended_contract(tmp_path / "profile")
+    async with running_service(tmp_path, store, profile=profile) as service:
+        identity = (await service.stored(referral(consented(CONTRACTED))))[SUMMARY]
+        headers = service.sign_in("left", CONTRACTED)
+        key = {**service.key(CONTRACTED, "documents:read"), "X-Acting-User": "left"}
+        seen = []
+        for asks in (headers, key):
+            for one in (identity, str(uuid.uuid4()), "no-id"):
+                seen += await answers(service, one, asks)
+            seen.append(await service.client.get("/documents", headers=asks))
+        for one in (identity, str(uuid.uuid4())):
+            own_page = {**headers, "Sec-Fetch-Site": "same-origin"}
+            seen.append(await service.client.post(f"/documents/{one}/evidence", headers=own_page))
+            reason = {"reason": "見本の理由のため確かめる"}
+            seen.append(await service.client.post(f"/documents/{one}/versions/1/docx", headers=own_page, json=reason))
+        assert {(answer.status_code, answer.json()["code"]) for answer in seen} == {(403, "contract-ended")}
+        assert len({answer.content for answer in seen}) == 1
+        assert await service.events(DOCUMENT_OPENED) == []
+        refused = await service.recorded("request")
+        assert {(row[0], row[3]) for row in refused if row[0] == "left"} == {("left", "contract-ended")}
+
+
+async def test_a_document_is_open_to_a_role_by_name(tmp_path: Path, store: ObjectStore) -> None:
+    """Whoever holds the role there reads it, also in a post without cases; other staff, other agencies and keys do not; no
+    account can be called as a role is."""
+    open_to = tuple(of_role(role) for role in (Role.COORDINATOR, Role.AUDITOR))
+    async with running_service(tmp_path, store) as service:
+        identity = (await service.stored(referral(consented("disability", None, *open_to))))[SUMMARY]
+        seen = {}
+        for user, agency, role in (
+            ("c", "disability", "coordinator"), ("a", "disability", "auditor"), ("b", "disability", "clerk"),
+            ("m", "disability", "administrator"), ("o", "health", "coordinator"),
+        ):  # fmt: skip
+            headers = service.sign_in(user, agency, role)
+            listed = (await service.client.get("/documents", headers=headers)).json()["items"]
+            statuses = {answer.status_code for answer in await answers(service, identity, headers)}
+            seen[user] = (statuses, [item["id"] for item in listed])
+        assert {user for user, found in seen.items() if found == ({200, 303}, [identity])} == {"c", "a"}
+        assert {user for user, found in seen.items() if found == ({404}, [])} == {"b", "m", "o"}
+        key = {**service.key("disability", "documents:read"), "X-Acting-User": open_to[0]}
+        assert {answer.status_code for answer in await answers(service, identity, key)} == {404}
+        with pytest.raises(AccountError):
+            service.sign_in(open_to[0], "disability")
 
 
 async def test_a_live_basis_opens_the_document_until_its_last_day(tmp_path: Path, store: ObjectStore) -> None:

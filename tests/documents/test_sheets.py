@@ -32,7 +32,7 @@ from tsunagi_documents.kinds import (
 )
 from tsunagi_documents.sheets import sheet_context, sheet_marks
 from tsunagi_documents.sheets_referral import SUMMARY_WITHHOLDS
-from tsunagi_documents.sheets_wording import BRIEF_GRAPHEMES, WITHHELD
+from tsunagi_documents.sheets_wording import BRIEF_GRAPHEMES, WITHHELD, found_choices
 from tsunagi_documents.word.draw import FOLDER, SHEETS
 from tsunagi_documents.word.drawing import Row, label, table
 from tsunagi_documents.word.render import render_word
@@ -259,3 +259,18 @@ def test_the_form_says_what_destinations_do_not_see() -> None:
     for name in (*SUMMARY_WITHHOLDS, "household"):
         assert form[renamed.get(name, name)].endswith(NOT_TO_DESTINATIONS), name
     assert "つなぎ先にも届きます" in form["considerations"]
+
+
+def test_how_somebody_was_found_is_written_as_the_municipality_calls_it() -> None:
+    """A code of its own list with its label and box, a renamed one under its new name; one that nobody names as it is."""
+    labels = {"finding_channels.parents_group": "親の会での接点", "finding_channels.gathering": "※1 通いの場"}
+    for chosen, shown in (("parents_group", "親の会での接点"), ("gathering", "※1 通いの場"), ("gone", "gone")):
+        boxes = found_choices(chosen, labels)
+        assert [line for line in boxes.splitlines() if line.startswith("☑")] == [f"☑ {shown}"]
+        event = submitted(SHORT_FORM)
+        event = msgspec.structs.replace(
+            event, form=msgspec.structs.replace(event.form, finding_route=chosen), local_labels=labels
+        )
+        context = sheet_context(event, "referral_sheet", View.FULL, (), (), False)
+        assert (context["finding_route_label"], context["finding_route_choices"]) == (shown, boxes)
+    assert "☑" not in found_choices(None, labels)

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local.servers import ObjectStore
 from tests.data.events import SAMPLES
+from tests.data.services import PROFILE
 from tests.documents.running_service import DESTINATION, PROVIDER, running_service
 from tests.documents.test_sheets import word_text
 from tsunagi_documents.kinds import ANNUAL_REPORT, Audience, documents_for
@@ -18,18 +19,17 @@ from tsunagi_documents.pdf import Converter
 from tsunagi_documents.sheets import sheet_context, sheet_marks
 from tsunagi_documents.word.draw import FOLDER
 from tsunagi_documents.word.render import render_word
-from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
+from tsunagi_intake import report_events
+from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.events import REPORT_ISSUED, ReportIssued
+from tsunagi_shared.contracts.profile import load_profile
 from tsunagi_shared.contracts.report import Figure, FigureGroup
 
 SECTION = "social-welfare"
 _sample = SAMPLES[REPORT_ISSUED]
 assert isinstance(_sample, ReportIssued)
 ISSUED: ReportIssued = _sample
-READERS = (
-    AudienceEntry(SECTION, Basis(BasisKind.RESPONSIBLE_SECTION, SECTION), View.FULL),
-    AudienceEntry(PROVIDER, Basis(BasisKind.PROVIDER, "exempt"), View.FULL),
-)
+READERS = report_events.readers(load_profile(PROFILE))
 
 
 def long() -> ReportIssued:
@@ -96,16 +96,22 @@ def test_one_paper_for_the_section_and_the_provider() -> None:
 
 
 async def test_it_is_read_by_those_it_is_for(tmp_path: Path, store: ObjectStore) -> None:
-    """The section and the provider, and nobody else; the next version takes its place."""
+    """Coordinators, section and auditors of the section and the provider; none of their other staff, and nobody else; the next
+    version takes its place."""
     issued = msgspec.structs.replace(ISSUED, audience=READERS, provider=PROVIDER)
     async with running_service(tmp_path, store) as service:
         found = await service.stored(issued)
         page = f"/documents/{found[ANNUAL_REPORT, 'full']}"
         answers = {}
-        for user, agency in (("kacho", SECTION), ("chosei", PROVIDER), ("kaigo", DESTINATION)):
-            headers = {**service.sign_in(user, agency, "coordinator"), "Accept": "application/json"}
+        for user, agency, role in (
+            ("kacho", SECTION, "responsible_section"), ("kansa", SECTION, "auditor"), ("kanri", SECTION, "administrator"),
+            ("mado", SECTION, "clerk"), ("chosei", PROVIDER, "coordinator"), ("uketsuke", PROVIDER, "clerk"),
+            ("jimu", PROVIDER, "promoter"), ("shokuin", PROVIDER, "agency_staff"), ("kaigo", DESTINATION, "coordinator"),
+        ):  # fmt: skip
+            headers = {**service.sign_in(user, agency, role), "Accept": "application/json"}
             answers[user] = (await service.client.get(page, headers=headers)).status_code
-        assert answers == {"kacho": 200, "chosei": 200, "kaigo": 404}
+        assert {user for user, status in answers.items() if status == 200} == {"kacho", "kansa", "chosei"}
+        assert {status for user, status in answers.items() if user not in ("kacho", "kansa", "chosei")} == {404}
         again = msgspec.structs.replace(
             issued, revision=2, audience_revision=2, received_at=issued.received_at + dt.timedelta(days=1)
         )

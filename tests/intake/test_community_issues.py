@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from tests.data.case_work import DESTINATION, PROVIDER, SECTION
+from tests.data.case_work import DESTINATION, PROVIDER, SECTION, send
 from tests.data.forms import sample
 from tests.data.intake import Intake
 from tests.data.plan_work import decided
@@ -101,6 +101,31 @@ async def test_what_is_protected_later_is_cut_out_of_what_was_handed_on(intake: 
         (line,) = (await caller.get("/community-issues")).json()["items"]
         assert WITHHELD in line["text"]
         assert "9-8-7" not in line["text"]
+
+
+async def test_an_office_cannot_find_out_by_its_own_words_what_is_protected(intake: Intake) -> None:
+    """What it wrote comes back to it as it wrote it, in the list and on the page of the project, whether it hits what is
+    protected or not; others read it cut."""
+    table, meeting, item = await convened(intake)
+    assert (await written(table, meeting, item, 0, community_issue="居場所がない。")).status_code == 201
+    office = intake.person("hoka", "disability", "coordinator")
+    (line,) = (await office.get("/community-issues")).json()["items"]
+    path = f"/community-issues/{line['id']}"
+    assert (await send(office, f"{path}/proposal", {"proposal": "集まる場をつくる。"})).status_code == 201
+    hit, miss = "見本市見本町9-8-7に集う会", "駅前の広場に集う会"
+    for words in (hit, miss):
+        assert (await send(office, f"{path}/project", sample("issue_project", name=words))).status_code == 201
+    revision = (await intake.rows(cases))[0]["revision"]
+    form = sample("protection", person=await table.person(), since=clock.today().isoformat(), cleared=[PROVIDER])
+    assert (await table.desk.send(table.mado, "protections", form, revision=revision)).status_code == 201
+    for words in (hit, miss):
+        assert (await send(office, f"{path}/project", sample("issue_project", name=words))).status_code == 201
+        (line,) = (await office.get("/community-issues")).json()["items"]
+        assert line["project"]["name"] == words
+        page = await office.get(f"/forms/issue_project?issue={line['id']}", page=True)
+        assert words in page.text
+        seen = (await table.section.get("/community-issues")).json()["items"][0]["project"]["name"]
+        assert (seen == words) is (words == miss)
 
 
 async def test_what_comes_of_a_closing_is_found_by_an_index(intake: Intake) -> None:

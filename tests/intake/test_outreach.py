@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import runpy
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from tests.data.case_work import send
+from tests.data.case_work import DESTINATION, ORIGIN, PROVIDER, send
 from tests.data.forms import sample
 from tests.data.intake import Intake
+from tests.data.plan_work import plan
+from tests.intake.case_facts import changed
 from tests.intake.sittings import Table, today
-from tsunagi_intake import outreach
+from tsunagi_intake import outreach, reports
 from tsunagi_intake.outreach import OutreachFigures
 from tsunagi_intake.resource_tables import matches, outreach_facts
 from tsunagi_shared import clock
+from tsunagi_shared.contracts.profile import Code, Target
+from tsunagi_shared.contracts.profile_codes import TargetCount
 from tsunagi_shared.forms.contact import OutreachAction
 from tsunagi_shared.forms.plan import ContactState
 from tsunagi_shared.forms.referral import FindingRoute
@@ -59,6 +64,57 @@ async def test_what_contacts_and_plans_say_is_counted(intake: Intake) -> None:
     assert (found.accompanied, found.consultations, found.trigger_users) == (2, 1, 1)
     assert {code: count for code, count in found.by_contact_state.items() if count} == {"person": 1}
     assert await figures(intake, clock.fiscal_year(clock.today()) - 1) == empty
+
+
+async def test_the_channels_of_a_municipality_are_chosen_counted_and_named(intake: Intake) -> None:
+    """Its own ones are offered by the forms beside those that each municipality has, which it may call otherwise; what nobody
+    knows is refused; the figures name them."""
+    since = dt.date(2020, 4, 1)
+    own = (Code(code="parents_group", label="親の会での接点", starts=since),)
+    renamed = (Code(code="gathering", label="※1 通いの場", starts=since),)
+    profile = changed(intake.runtime.profile, code_lists={"finding_channels": (*own, *renamed)})
+    intake.runtime.profile = profile
+    table = await Table(intake).open(finding_route="parents_group")
+    page = (await table.coordinator.get(f"/forms/plan?case={table.case}&kind=outreach", page=True)).text
+    assert "親の会での接点" in page
+    assert "※1 通いの場" in page
+    wrong = await table.desk.send(table.coordinator, "plans", plan("outreach", found_by="nowhere"))
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (422, "wrong-code")
+    made = await table.work.draft("outreach", found_by="parents_group", contact_state="none")
+    assert (await table.work.post(table.coordinator, made, "proposal")).status_code == 201
+    assert "親の会での接点" in (await table.coordinator.get(f"/plans/{made}", page=True)).text
+    report = await intake.runtime.database.read(
+        lambda connection: reports.of_year(connection, profile, clock.fiscal_year(clock.today()))
+    )
+    for group in ("outreach_by_channel", "referrals_by_route"):
+        named = {one.id: (one.name, one.value) for found in report.groups for one in found.figures}
+        assert named[f"{group}.parents_group"] == ("親の会での接点", 1)
+        assert named[f"{group}.gathering"] == ("※1 通いの場", 0)
+
+
+async def test_consultations_are_counted_by_who_was_told(intake: Intake) -> None:
+    """Whose people put them on record; a target that names an agency counts what it was told, another one what everybody was."""
+    table = await Table(intake).open()
+    for caller, times in ((table.coordinator, 2), (table.mado, 1)):
+        form = sample("contact", at=today(), outreach_actions=["consulted"])
+        for _ in range(times):
+            assert (await table.desk.send(caller, "contacts", form)).status_code == 201
+    found = await figures(intake)
+    assert (found.consultations, found.consultations_by_agency) == (3, {PROVIDER: 2, ORIGIN: 1})
+    rows = tuple(
+        Target(
+            id=agency or "all", name="見本", at_least=5, unit="件", starts=dt.date(2020, 4, 1), agency=agency,
+            counts=TargetCount.OUTREACH_CONSULTATIONS,
+        )
+        for agency in (PROVIDER, ORIGIN, DESTINATION, "")
+    )  # fmt: skip
+    profile = changed(intake.runtime.profile, targets=rows)
+    year = clock.fiscal_year(clock.today())
+    report = await intake.runtime.database.read(lambda connection: reports.of_year(connection, profile, year))
+    assert [one.actual for one in report.targets] == [2, 1, 0, 3]
+    assert [
+        profile.agency(one.agency).name in row.definition for one, row in zip(rows[:3], report.targets[:3], strict=True)
+    ] == [True] * 3
 
 
 async def test_what_was_there_before_is_counted_too(intake: Intake) -> None:

@@ -221,7 +221,7 @@ def partners() -> dict[str, int]:
     """Places of the profile that stand for 協力企業・団体, as the file has them."""
     text = (REPOSITORY / "deploy" / "profiles" / "fussa" / "profile.toml").read_text(encoding="utf-8")
     kinds = [row["kind"] for row in tomllib.loads(text)["resources"]]
-    return {"participation.partners": sum(kind in ("facility", "company", "shop", "farm") for kind in kinds)}
+    return {"participation.partners": sum(kind in ("company", "shop", "farm") for kind in kinds)}
 
 
 async def test_every_figure_of_ninety_plans_is_what_the_rows_say(year: Intake) -> None:
@@ -325,12 +325,15 @@ async def test_small_counts_of_agencies_and_areas_are_for_the_section_alone(year
     ("values", "shown"),
     [
         ((0, 0, 9), ("0", "0", "9")),
-        ((1, 0, 9, 5), ("3未満", "0", "9", "非表示")),
+        ((1, 0, 9, 5), ("3未満", "0", "非表示", "5")),
         ((1, 2, 9), ("3未満", "3未満", "9")),
         ((2, 2, 9), ("3未満", "3未満", "非表示")),
         ((1, 0), ("非表示", "非表示")),
         ((1, 3), ("非表示", "非表示")),
-        ((1, 3, 4), ("3未満", "非表示", "非表示")),
+        ((1, 3, 4), ("非表示", "非表示", "非表示")),
+        ((2, 3, 4), ("3未満", "非表示", "4")),
+        ((1, 1, 1), ("非表示", "非表示", "非表示")),
+        ((1, 2, 0), ("非表示", "非表示", "非表示")),
         ((3, 4), ("3", "4")),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from tests.data.case_work import DESTINATION, PROVIDER, SECTION, Desk, send
 from tests.data.forms import sample
@@ -14,9 +15,11 @@ from tests.data.intake import Intake
 from tests.data.plan_work import decided, plan
 from tests.intake.sittings import Table, today
 from tsunagi_intake import follow_ups, matches, resources
+from tsunagi_intake.expiry import Clockwork
 from tsunagi_intake.resource_tables import follow_ups as follow_ups_table
 from tsunagi_intake.resource_tables import matches as matches_table
 from tsunagi_intake.resource_tables import resources as resources_table
+from tsunagi_intake.tables import facts
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.contracts.profile import Resource, ResourceKind
@@ -153,6 +156,25 @@ async def test_rule_resource_matched(intake: Intake) -> None:
     assert (page["matches"], page["resource"]["matched"]) == ([], 0)
 
 
+async def test_a_place_that_is_full_is_seen_wherever_somebody_is_matched(intake: Intake) -> None:
+    """In the list, on its page, where a plan chooses it, and on the page of another plan that did; nothing is refused."""
+    table = await opened(intake)
+    resource = await farm(table, capacity=1)
+    waits = await table.work.draft("participation", resource_id=resource, allocations=PART)
+    words, path = "人数に達しています", f"/forms/plan?case={table.case}&kind=participation"
+    pages = ("/resources", f"/resources/{resource}", f"/plans/{waits}", path)
+    for page in pages:
+        assert words not in (await table.coordinator.get(page, page=True)).text
+    await table.open()  # the case of somebody else
+    await table.consent(PROVIDER, SECTION, DESTINATION)
+    took = await table.work.adopted("participation", resource_id=resource, allocations=PART)
+    for page in pages:
+        assert words in (await table.coordinator.get(page, page=True)).text, page
+    assert words not in (await table.coordinator.get(f"/plans/{took}", page=True)).text
+    assert (await table.coordinator.get(f"/plans/{waits}")).json()["full_place"] == FARM["name"]
+    assert (await table.work.post(table.coordinator, waits, "proposal")).status_code == 201
+
+
 async def test_follow_ups_come_with_the_plan_and_one_after_the_other(intake: Intake) -> None:
     """Due on the days that the plan says, else after the interval of the place; done, the next is due; ended, none is."""
     table = await opened(intake)
@@ -181,6 +203,39 @@ async def test_follow_ups_come_with_the_plan_and_one_after_the_other(intake: Int
     await decided(intake, plan_id, Decision.ENDED)
     assert (await table.care.get("/follow-ups")).json()["items"] == []
     assert {row["done_on"] for row in await intake.rows(follow_ups_table)} == {today()}
+
+
+async def as_before_follow_ups(intake: Intake, *which: sa.ColumnElement[bool]) -> None:
+    """Those follow-ups are gone, and nothing was made good yet; then the clockwork looks."""
+
+    def take(connection: sa.Connection) -> None:
+        connection.execute(follow_ups_table.delete().where(*which))
+        connection.execute(facts.delete().where(facts.c.name == matches.BEGUN))
+
+    await intake.runtime.database.write(take)
+    await Clockwork(intake.runtime).tick()
+
+
+async def test_plans_adopted_before_there_were_follow_ups_get_theirs_once(intake: Intake) -> None:
+    """On the days that the plan says; not a second time, not for a plan that ended, and not for one that has its own."""
+    table = await opened(intake)
+    later = (clock.today() + dt.timedelta(20)).isoformat()
+    days = {"person_follow_up_on": later, "host_follow_up_on": today()}
+    plan_id = await table.work.adopted("participation", resource="近所の農家", allocations=PART, **days)
+
+    async def found() -> list[tuple[str, str, str]]:
+        return sorted((row["plan"], row["side"], row["due_on"]) for row in await intake.rows(follow_ups_table))
+
+    await as_before_follow_ups(intake)
+    assert await found() == [(plan_id, "host", today()), (plan_id, "person", later)]
+    await as_before_follow_ups(intake, follow_ups_table.c.side == "host")
+    assert await found() == [(plan_id, "person", later)]
+    await intake.runtime.database.write(lambda connection: connection.execute(follow_ups_table.delete()))
+    await Clockwork(intake.runtime).tick()
+    assert await found() == []
+    await decided(intake, plan_id, Decision.ENDED)
+    await as_before_follow_ups(intake)
+    assert await found() == []
 
 
 async def test_rule_follow_up_once(intake: Intake) -> None:

@@ -237,7 +237,19 @@ async def test_a_calendar_program_reads_the_year(town: Intake) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/calendar/1999", "/calendar/2100", "/calendar/0", "/calendar/x", "/calendar/999999999999"]
+    "path",
+    [
+        "/calendar/1999",
+        "/calendar/2100",
+        "/calendar/0",
+        "/calendar/x",
+        "/calendar/999999999999",
+        "/calendar/２０２６",
+        "/calendar/+2026",
+        "/calendar/2_026",
+        "/calendar/２０２６/calendar.ics",
+        "/reports/２０２６",
+    ],
 )
 async def test_a_year_that_is_none_is_not_found(town: Intake, path: str) -> None:
     """404 for a year without a table of holidays, and for what is no year."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.scenarios.__main__ import STORIES, tell
-from tests.scenarios.story import FRAME
+from tests.scenarios.story import FRAME, day_told, next_year
 from tsunagi_documents.kinds import KINDS
 from tsunagi_intake.rulebook import REFUSALS
 
 LEAST_STEPS = {"fussa": 22, "kamishihoro": 14, "ashiya": 16, "kurume": 13, "standard": 13}
+TOLD_LATER = {"standard": dt.date(2029, 6, 10)}  # as though it were told then
 LEAST_REFUSALS = 5  # with different codes
 # Each refusal that a story must meet, by profile
 MET = {
@@ -76,12 +78,23 @@ def test_every_document_is_taken_away_in_some_story() -> None:
     assert set().union(*OPENED.values()) == {(row.kind, row.view.value) for row in KINDS if not row.attached}
 
 
+@pytest.mark.parametrize(
+    ("today", "begins"),
+    [("2026-04-01", "2026-04-01"), ("2027-03-31", "2027-03-31"), ("2027-04-01", "2026-04-01"), ("2028-02-29", "2027-02-28"),
+     ("2032-12-31", "2026-12-31")],
+)  # fmt: skip
+def test_a_story_is_told_of_the_year_of_its_profile(today: str, begins: str) -> None:
+    """Also when that year is over; what turns with the 年度 lies ahead of it."""
+    assert day_told(dt.date.fromisoformat(today)) == dt.date.fromisoformat(begins)
+    assert next_year(dt.date.fromisoformat(begins)) == dt.date(2027, 4, 1)
+
+
 @pytest.mark.parametrize("name", STORIES)
 async def test_the_story_is_told_to_its_end(name: str, tmp_path: Path) -> None:
     """Every step and refusal of it holds; the files that it names are there, each refusal belongs to a rule, and the summary
     is {steps, refusals: [{rule, code}], documents: [{kind, view, files}]}."""
     said: list[str] = []
-    told = await tell(name, tmp_path / name, pdf="off", say=said.append)
+    told = await tell(name, tmp_path / name, pdf="off", say=said.append, today=TOLD_LATER.get(name))
     assert len(told.steps) == len(said) >= LEAST_STEPS[name]
     met = {refused.code for refused in told.refusals}
     assert met >= MET[name]

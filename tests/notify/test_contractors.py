@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from pathlib import Path
@@ -54,9 +55,15 @@ async def test_people_change_with_the_contract(running: Running, movable_clock: 
     for browser in (old, visitor, program):
         refused = await browser.get("/inbox")
         assert (refused.status_code, refused.json()["code"]) == (403, "contract-ended")
-    assert (await old.get(PATH)).status_code == 404
-    assert (await old.post(f"{PATH}/acknowledgement")).status_code == 404
-    assert (await old.post(f"{PATH}/misdelivery", {"code": "contract_ended"})).status_code == 404
+    missing = f"/deliveries/{uuid.uuid4()}"
+    for answer in (
+        await old.get(PATH),
+        await old.get(missing),
+        await old.post(f"{PATH}/acknowledgement"),
+        await old.post(f"{missing}/acknowledgement"),
+        await old.post(f"{PATH}/misdelivery", {"code": "contract_ended"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "contract-ended")
     assert [item["case_number"] for item in (await new.get("/inbox")).json()["items"]] == ["C2026-00012"]
     assert (await new.post(f"{PATH}/acknowledgement")).status_code == 201
 

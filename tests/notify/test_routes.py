@@ -309,8 +309,8 @@ async def test_access_ends_with_the_contract(tmp_path: Path) -> None:
             person = service.person("council-2", "welfare-council")
             inbox = await person.get("/inbox")
             assert (inbox.status_code, inbox.json()["code"]) == (403, "contract-ended")
-            assert (await person.get(delivery)).status_code == 404
-            assert (await person.post(f"{delivery}/acknowledgement")).status_code == 404
+            assert (await person.get(delivery)).status_code == 403
+            assert (await person.post(f"{delivery}/acknowledgement")).status_code == 403
     finally:
         clock.follow(None)
 

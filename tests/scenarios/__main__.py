@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import shutil
 import sys
 import tempfile
@@ -36,10 +37,12 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-async def tell(name: str, saved: Path, *, pdf: str, say: Callable[[str], None] = say) -> Told:
-    """One story on a fresh stack of its own; nothing of it is left but what it saved."""
+async def tell(
+    name: str, saved: Path, *, pdf: str, say: Callable[[str], None] = say, today: dt.date | None = None
+) -> Told:
+    """One story on a fresh stack of its own, as it is told today; nothing of it is left but what it saved."""
     with tempfile.TemporaryDirectory(prefix="tsunagi-story-") as place:
-        async with Story(Path(place), saved, name, pdf=pdf, say=say) as story:
+        async with Story(Path(place), saved, name, pdf=pdf, say=say, today=today) as story:
             await STORIES[name](story)
             return story.told()
 

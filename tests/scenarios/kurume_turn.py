@@ -126,7 +126,8 @@ async def _replaced(story: Story, covered: str, other: str) -> None:
     jiritsu, tsugi = await story.who("jiritsu"), await story.who("tsugi")
     for case in (covered, other):
         story.refused(await jiritsu.get("intake", f"/cases/{case}"), 403, "contract-ended")
-    await story.closed("jiritsu", before)
+    path = f"/documents/{before['id']}/versions/{before['version']}/docx"
+    story.refused(await jiritsu.get("documents", path), 403, "contract-ended")
     contact = sample("contact", at=turn.isoformat(), outreach_actions=[])
     story.refused(await jiritsu.post("intake", f"/cases/{covered}/contacts", contact), 403, "contract-ended")
     story.step("4月1日に受託者が替わり、前の受託者の職員は、その日から何も開けず、何も書けません。")

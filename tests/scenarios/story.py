@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,7 +17,8 @@ import msgspec
 from deploy.local.stack import Stack, add_sample_users, sample_users
 from deploy.local.visitor import Answer, VisitError, Visitor
 from tsunagi_intake.rulebook import REFUSALS
-from tsunagi_shared.accounts import Post
+from tsunagi_shared import clock
+from tsunagi_shared.accounts import Accounts, Post
 
 # Refusals that belong to no rule of intake: how the services answer as such
 FRAME = {
@@ -28,6 +30,25 @@ FRAME = {
     "consent-unknown": "stale-is-closed",  # documents refuses by it at each read
 }
 WITHHELD = "（非開示）"
+
+
+YEAR_TOLD = (
+    2026  # the 年度 that the profiles describe: their contracts, lists and targets hold in it, and turn at its end
+)
+
+
+def day_told(today: dt.date) -> dt.date:
+    """The day on which a story begins that is told today: the same day in the 年度 of the profiles once that is over."""
+    years = clock.fiscal_year(today) - YEAR_TOLD
+    if years <= 0:
+        return today
+    is_leap_day = (today.month, today.day) == (2, 29)
+    return today.replace(year=today.year - years, day=28 if is_leap_day else today.day)
+
+
+def next_year(today: dt.date) -> dt.date:
+    """The 1 April after that day, on which the 年度 turns."""
+    return dt.date(clock.fiscal_year(today) + 1, 4, 1)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -54,9 +75,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Story:
-    """One municipality's story. `async with` starts the stack and the sample staff; every check that fails ends it."""
+    """One municipality's story. `async with` starts the stack and the sample staff; every check that fails ends it. `today`:
+    the day that it is told on; none: that of the clock."""
 
-    def __init__(self, folder: Path, saved: Path, profile: str, *, pdf: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: Path, saved: Path, profile: str, *, pdf: str, say: Callable[[str], None], today: dt.date | None = None
+    ) -> None:  # fmt: skip
+        self._begins = day_told(today or clock.today())
         self.stack = Stack(folder, profile=profile, pdf=pdf)
         self.saved = saved
         self._say = say
@@ -68,13 +93,14 @@ class Story:
         self._documents: dict[tuple[str, str], set[str]] = {}
 
     async def __aenter__(self) -> Story:
+        if self._begins != clock.today():
+            self.stack.clock.begin(self._begins)
         await self.stack.start()
         try:
-            accounts = self.stack.accounts()
             users = sample_users(self.stack.profile)
             self.staff = {sample.user: (sample.agency, sample.name) for sample in users}
-            self._passwords = add_sample_users(accounts, users)
-            accounts.close()
+            with self._accounts() as accounts:
+                self._passwords = add_sample_users(accounts, users)
         except BaseException:
             await self.stack.stop()
             raise
@@ -89,10 +115,20 @@ class Story:
 
     def hire(self, user: str, name: str, agency: str, *roles: str) -> None:
         """A further invented member of staff."""
-        accounts = self.stack.accounts()
         self.staff[user] = (agency, name)
-        self._passwords[user] = accounts.add_user(user, name, [Post(agency, roles)])
-        accounts.close()
+        with self._accounts() as accounts:
+            self._passwords[user] = accounts.add_user(user, name, [Post(agency, roles)])
+
+    @contextmanager
+    def _accounts(self) -> Iterator[Accounts]:
+        """The accounts, in the services' time: whoever runs an agency on that day takes its people on."""
+        clock.follow(self.stack.clock.path)
+        accounts = self.stack.accounts()
+        try:
+            yield accounts
+        finally:
+            accounts.close()
+            clock.follow(None)
 
     async def who(self, user: str) -> Visitor:
         """The person, signed in."""

@@ -20,7 +20,7 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from tsunagi_documents import evidence
-from tsunagi_documents.answers import NO_STORE, recorded, subject_of
+from tsunagi_documents.answers import NO_STORE, recorded, signed_in, subject_of
 from tsunagi_documents.evidence import Added, ConsentForm, NotThere
 from tsunagi_documents.evidence_rewriting import (
     ANNOTATED,
@@ -37,7 +37,7 @@ from tsunagi_documents.objects import Bucket, BucketUnavailable, ObjectDamaged
 from tsunagi_documents.reading import Refused
 from tsunagi_shared import audit
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, principal_of
+from tsunagi_shared.auth import TOKEN_FIELD, check_token, principal_of
 from tsunagi_shared.problems import Refusal, not_found, wants_page
 from tsunagi_shared.runtime import Runtime
 
@@ -88,7 +88,7 @@ log = structlog.get_logger("documents")
 @post(
     "/documents/{document_id:str}/evidence",
     summary="署名された同意書の写し（スキャン）を付ける",
-    guards=[person],
+    guards=[signed_in],
     status_code=201,
     request_max_body_size=MOST_BYTES + FRAME_BYTES,
 )

@@ -33,7 +33,7 @@ from tsunagi_documents.tables import (
 )
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.contracts.audience import BasisKind
+from tsunagi_shared.contracts.audience import BasisKind, of_role
 from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.database import Statement
 
@@ -156,13 +156,20 @@ def live_contract(profile: Profile, agency: str, day: dt.date) -> bool:
 
 
 def _usable(principal: Principal, day: dt.date) -> tuple[sa.ColumnElement[bool], ...]:
-    """An access row of the person's agency that holds on that day. A key is nobody's member: what it says is a claim."""
+    """An access row of the person's agency that holds on that day, for all staff or for this person by name or role."""
     return (
         access.c.agency == principal.agency,
-        access.c.member.in_((ALL_STAFF, principal.user)),
+        access.c.member.in_(_member_names(principal)),
         access.c.state == LIVE,
         sa.or_(access.c.until.is_(None), access.c.until >= day.isoformat()),
     )
+
+
+def _member_names(principal: Principal) -> tuple[str, ...]:
+    """As whom the person reads. A key is nobody's member: what it says is a claim. A post without cases reads only what is
+    open to its role by name."""
+    own = (ALL_STAFF, principal.user) if principal.reads_cases else ()
+    return own if principal.via == "key" else (*own, *(of_role(role) for role in sorted(principal.roles)))
 
 
 def grant_for(
@@ -171,8 +178,6 @@ def grant_for(
     """The basis with the latest end on which the person may read, or why there is none."""
     if not profile.acts_for(principal.agency, principal.contractor, day):
         return Refused.CONTRACT_ENDED
-    if not principal.reads_cases:
-        return Refused.POST_WITHOUT_CASES
     found = connection.execute(
         sa.select(access.c.basis_kind, access.c.basis_ref, access.c.until, forms.c.audience_at)
         .join(documents, documents.c.id == access.c.document_id)
@@ -183,6 +188,8 @@ def grant_for(
     if found:
         grants = [_grant(row, profile, consents_known_at(connection)) for row in found]
         return next((grant for grant in grants if not grant.stale), grants[0])
+    if not principal.reads_cases:
+        return Refused.POST_WITHOUT_CASES
     row = connection.execute(sa.select(BLOCKED).select_from(documents).where(documents.c.id == document_id)).first()
     if row is None:
         return Refused.UNKNOWN_DOCUMENT
@@ -252,7 +259,7 @@ def readable(
     connection: Connection, profile: Profile, principal: Principal, query: ListQuery, day: dt.date
 ) -> tuple[list[DocumentView], bool]:
     """The documents that the person may read, the newest first, and whether more follow."""
-    if not profile.acts_for(principal.agency, principal.contractor, day) or not principal.reads_cases:
+    if not profile.acts_for(principal.agency, principal.contractor, day):
         return [], False
     mine = _of_case(principal, query.case, day) if query.case else _of_agency(principal, day)
     if connection.execute(sa.select(blocks.c.ref).limit(1)).first() is not None:

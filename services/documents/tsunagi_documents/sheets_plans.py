@@ -7,10 +7,9 @@ import datetime as dt
 from tsunagi_documents.engine import Context
 from tsunagi_documents.sheets_heading import allocation_rows, heading, keep_official, subject_name, take_out
 from tsunagi_documents.sheets_withholding import ADDRESS, Cut
-from tsunagi_documents.sheets_wording import WITHHELD, choices, day, flag, local_rows, names_of
+from tsunagi_documents.sheets_wording import WITHHELD, choices, day, flag, found_choices, local_rows, names_of
 from tsunagi_shared.contracts.events import PlanDecided, PlanProposed, PlanRecorded
 from tsunagi_shared.forms.plan import ContactState, OutreachMethod, PlanKind
-from tsunagi_shared.forms.referral import FindingRoute
 
 TITLES = {
     PlanKind.MULTI_AGENCY: "多機関協働プラン（兼利用申込書）",
@@ -136,7 +135,7 @@ def _participation(event: PlanRecorded) -> Context:
 def _outreach(event: PlanRecorded) -> Context:
     form = event.form
     return {
-        "found_choices": choices(FindingRoute, form.found_by, per_line=1),
+        "found_choices": found_choices(form.found_by, event.local_labels),
         "contact_choices": choices(ContactState, form.contact_state),
         "method_choices": choices(OutreachMethod, form.methods),
         "visits": form.visits,

@@ -10,7 +10,9 @@ from tsunagi_documents.sheets_wording import (
     choices,
     day,
     flag,
+    found_choices,
     grid,
+    labels_here,
     local_rows,
     names_of,
 )
@@ -27,7 +29,7 @@ from tsunagi_shared.forms.assessment import ISSUES, Issue, Screening, Stage
 from tsunagi_shared.forms.consent import ConsentMeeting, ConsentScope, Signer
 from tsunagi_shared.forms.evaluation import Change, EvaluationOutcome
 from tsunagi_shared.forms.pledge import PledgeMethod
-from tsunagi_shared.forms.referral import ConsentMethod, ConsentStatus, FindingRoute, Urgency
+from tsunagi_shared.forms.referral import ConsentMethod, ConsentStatus, Urgency
 
 ISSUE_COLUMNS = CHANGE_COLUMNS = 3
 
@@ -57,7 +59,7 @@ def assessment_context(event: AssessmentSubmitted, cut: Cut, support_meeting_onl
         "stage_choices": choices(Stage, form.stage),
         "person_name": subject_name(event, cut),
         "received_on": day(form.received_on),
-        "route_choices": choices(FindingRoute, form.route, per_line=1),
+        "route_choices": found_choices(form.route, event.local_labels),
         "visitor": form.visitor,
         "household": form.household,
         "housing": form.housing,
@@ -119,15 +121,8 @@ def _issues(event: AssessmentSubmitted, *, shows_household: bool) -> Context:
 
 
 def _issue_labels(event: AssessmentSubmitted) -> dict[str, str]:
-    """The list as the municipality has it: `local_labels` names codes it adds or renames as `issues.<code>`."""
-    here = {
-        name.removeprefix(f"{ISSUES}."): label
-        for name, label in event.local_labels.items()
-        if name.startswith(f"{ISSUES}.")
-    }
-    own = {issue.value: here.get(issue.value, issue.label) for issue in Issue}
-    used = dict.fromkeys((*event.form.issues, *event.form.household_issues), "")
-    return own | {code: here.get(code, code) for code in (*here, *used) if code not in own}
+    """The list as the municipality has it."""
+    return labels_here(Issue, ISSUES, event.local_labels, (*event.form.issues, *event.form.household_issues))
 
 
 def reply_context(event: ReferralAnswered, cut: Cut, support_meeting_only: bool) -> Context:

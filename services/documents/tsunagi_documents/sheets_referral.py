@@ -15,7 +15,9 @@ from tsunagi_documents.sheets_wording import (
     choices,
     day,
     day_of,
+    found_choices,
     grid,
+    labels_here,
     local_rows,
     meeting_notice,
     moment,
@@ -23,6 +25,7 @@ from tsunagi_documents.sheets_wording import (
 from tsunagi_shared.contracts.events import ReferralSubmitted
 from tsunagi_shared.forms.protection import ProtectionField, ProtectionKind
 from tsunagi_shared.forms.referral import (
+    FINDING_CHANNELS,
     ClientKind,
     Consent,
     ConsentMethod,
@@ -124,7 +127,7 @@ def _heading(event: ReferralSubmitted) -> Context:
 
 
 def _contact(event: ReferralSubmitted) -> Context:
-    form = event.form
+    form, route = event.form, event.form.finding_route or ""
     return {
         "origin_agency": event.submitted_by.agency_name,
         "origin_staff": event.submitted_by.name,
@@ -136,8 +139,8 @@ def _contact(event: ReferralSubmitted) -> Context:
         "reply_by": day(form.reply_by),
         "client_kind_choices": choices(ClientKind, form.client_kind),
         "client_name": form.client_name,
-        "finding_route_label": form.finding_route.label if form.finding_route else "",
-        "finding_route_choices": choices(FindingRoute, form.finding_route, per_line=1),
+        "finding_route_label": labels_here(FindingRoute, FINDING_CHANNELS, event.local_labels).get(route, route),
+        "finding_route_choices": found_choices(form.finding_route, event.local_labels),
     }
 
 

@@ -12,7 +12,6 @@ from tsunagi_documents.sheets_wording import day, fiscal_year
 from tsunagi_shared.contracts.events import ReportIssued
 from tsunagi_shared.contracts.report import FigureGroup, TargetFigure
 
-NOT_COUNTED = "集計対象外"
 NONE = "―"
 AS_ABOVE = "同上"
 
@@ -39,7 +38,7 @@ def _target(target: TargetFigure) -> dict[str, Any]:
     return {
         "name": target.name,
         "at_least": f"{target.at_least:,}\n{target.unit}",
-        "actual": NOT_COUNTED if target.actual is None else f"{target.actual:,}",
+        "actual": target.shown,
         "rate": NONE if target.rate is None else f"{target.rate}％",
         "note": target.definition
         if not target.baseline

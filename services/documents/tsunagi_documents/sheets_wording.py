@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import regex  # type: ignore[import-untyped]
@@ -11,6 +12,7 @@ import regex  # type: ignore[import-untyped]
 from tsunagi_documents.engine import Context
 from tsunagi_shared.forms.fields import CodeList
 from tsunagi_shared.forms.japanese import age_on, format_wareki
+from tsunagi_shared.forms.referral import FINDING_CHANNELS, FindingRoute
 from tsunagi_shared.forms.withheld_text import WITHHELD as WITHHELD
 
 NONE_WRITTEN = "記載なし"
@@ -24,9 +26,30 @@ JAPAN = ZoneInfo("Asia/Tokyo")
 def choices(code_list: type[CodeList], chosen: CodeList | Collection[CodeList] | None, *, per_line: int = 8) -> str:
     """Every choice of a code list with its box, `per_line` to a line."""
     ticked = {chosen} if chosen is None or isinstance(chosen, CodeList) else set(chosen)
-    boxes = [f"{'☑' if member in ticked else '☐'} {member.label}" for member in code_list]
-    lines = (boxes[start : start + per_line] for start in range(0, len(boxes), per_line))
+    return boxes({member: member.label for member in code_list}, ticked, per_line=per_line)
+
+
+def boxes(labels: Mapping[Any, str], ticked: Collection[Any], *, per_line: int = 8) -> str:
+    """Every choice with its box, `per_line` to a line."""
+    found = [f"{'☑' if code in ticked else '☐'} {label}" for code, label in labels.items()]
+    lines = (found[start : start + per_line] for start in range(0, len(found), per_line))
     return "\n".join("\u3000".join(line) for line in lines)
+
+
+def labels_here(
+    code_list: type[CodeList], name: str, local_labels: Mapping[str, str], used: Collection[str] = ()
+) -> dict[str, str]:
+    """A code list as the municipality has it: `local_labels` names codes that it adds or renames as `<name>.<code>`. A code of
+    `used` that nobody names stands as it is."""
+    here = {key.removeprefix(f"{name}."): label for key, label in local_labels.items() if key.startswith(f"{name}.")}
+    own = {member.value: here.get(member.value, member.label) for member in code_list}
+    return own | {code: here.get(code, code) for code in (*here, *used) if code not in own}
+
+
+def found_choices(chosen: str | None, local_labels: Mapping[str, str]) -> str:
+    """把握の経路 with a box for each, the municipality's own among them."""
+    labels = labels_here(FindingRoute, FINDING_CHANNELS, local_labels, (chosen,) if chosen else ())
+    return boxes(labels, (chosen,), per_line=1)
 
 
 def grid(cells: list[str], columns: int) -> list[list[str]]:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, changes, drafts, due, numbering, publishing, timeline
+from tsunagi_intake import cases, changes, drafts, due, matches, numbering, publishing, timeline
 from tsunagi_intake.due import Due
 from tsunagi_intake.tables import allocations, consents, grounds, protections, publications
 from tsunagi_intake.tables import cases as cases_table
@@ -37,6 +37,7 @@ LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 30.0  # after a fault
 SLICE_SECONDS = 0.02  # how long the writer is kept from others
 PAUSE_SECONDS = 0.02
+FEW_PLANS = 20  # in one transaction
 CONTRACT_CHANGED = "contract_changed"  # reason of a change that no end of this case caused
 _MINUTE_US, _HOUR_US = 60_000_000, 3_600_000_000
 _DAY_US = 24 * _HOUR_US
@@ -94,6 +95,7 @@ class Clockwork:
         looked = (moment // _HOUR_US, day)
         if looked != self._looked:
             await self._carry_out_all()
+            await self._begin_follow_ups()
             await self._forget()
             self._looked = looked
         if moment // _MINUTE_US != self._minute:
@@ -112,6 +114,17 @@ class Clockwork:
         self._failed = failed
         if found.is_new and not failed:  # what failed is found again
             await self._database.write(lambda connection: due.remember(connection, found.look))
+
+    async def _begin_follow_ups(self) -> None:
+        """Once, of the plans that were adopted before follow-ups were put down; adopted since, plans bring their own."""
+        if await self._database.read(lambda connection: due.fact(connection, matches.BEGUN)):
+            return
+        waiting = await self._database.read(matches.waiting)
+        for first in range(0, len(waiting), FEW_PLANS):
+            some = waiting[first : first + FEW_PLANS]
+            await self._database.write(partial(matches.begin_earlier, profile=self._profile, some=some))
+            await asyncio.sleep(PAUSE_SECONDS)
+        await self._database.write(matches.all_begun)
 
     async def _forget(self) -> None:
         for forget in (drafts.forget_old, forget_publications):

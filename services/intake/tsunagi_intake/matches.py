@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from tsunagi_intake import cases, resource_facts
+from tsunagi_intake import cases, due, plan_facts, resource_facts
 from tsunagi_intake.lifecycle import PlanState
 from tsunagi_intake.plan_tables import plans
 from tsunagi_intake.resource_tables import follow_ups, matches
@@ -65,6 +65,21 @@ def keep(connection: Connection, profile: Profile, plan: str, case: int, form: P
     )
 
 
+def full_place(connection: Connection, profile: Profile, plan: str) -> str:
+    """The name of the place that a plan chose, where the other adopted plans take all it can take in; else empty."""
+    identity = connection.execute(sa.select(matches.c.resource).where(matches.c.plan == plan)).scalar()
+    found = resource_facts.one(connection, profile, identity) if identity else None
+    if found is None or found.capacity is None:
+        return ""
+    others = (
+        sa.select(sa.func.count())
+        .select_from(matches)
+        .join(plans, plans.c.id == matches.c.plan)
+        .where(matches.c.resource == identity, matches.c.plan != plan, plans.c.state == PlanState.ADOPTED.value)
+    )
+    return found.name if connection.execute(others).scalar_one() >= found.capacity else ""
+
+
 def begin(connection: Connection, profile: Profile, plan: str, case: int, form: Plan) -> None:
     """The plan was adopted: its follow-ups become due on the days it says, or after the interval of its resource."""
     if form.kind is not PlanKind.PARTICIPATION:
@@ -78,6 +93,35 @@ def begin(connection: Connection, profile: Profile, plan: str, case: int, form: 
         due.add((FollowUpSide.PERSON, form.settled_check_on))
     for side, day in sorted(due):
         _add(connection, plan, case, side, day)
+
+
+BEGUN = "follow_ups_begun"  # in `facts`: the plans that were adopted before there were follow-ups have theirs
+
+
+def waiting(connection: Connection) -> tuple[str, ...]:
+    """The adopted participation plans for which no follow-up was ever put down."""
+    wanted = sa.select(plans.c.id).where(
+        plans.c.kind == PlanKind.PARTICIPATION.value,
+        plans.c.state == PlanState.ADOPTED.value,
+        ~sa.exists().where(follow_ups.c.plan == plans.c.id),
+    )
+    return tuple(connection.execute(wanted.order_by(plans.c.id)).scalars())
+
+
+def begin_earlier(connection: Connection, profile: Profile, some: Iterable[str]) -> None:
+    """Put down what is due of these plans, as their adoption would have; of one that has ended meanwhile nothing."""
+    for plan in some:
+        is_adopted = plans.c.id == plan, plans.c.state == PlanState.ADOPTED.value
+        case = connection.execute(sa.select(plans.c.case).where(*is_adopted)).scalar()
+        there = connection.execute(sa.select(1).where(follow_ups.c.plan == plan).limit(1)).first()
+        form = plan_facts.form_of(connection, plan)
+        if case is not None and there is None and form is not None:
+            begin(connection, profile, plan, case, form)
+
+
+def all_begun(connection: Connection) -> None:
+    """Nothing is to be made good any more."""
+    due.keep_fact(connection, BEGUN, clock.today().isoformat())
 
 
 def _interval(connection: Connection, profile: Profile, plan: str) -> int | None:

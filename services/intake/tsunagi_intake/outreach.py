@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tsunagi_intake.lifecycle import PlanState
 from tsunagi_intake.plan_tables import plans
 from tsunagi_intake.resource_tables import outreach_facts
-from tsunagi_intake.tables import cases
+from tsunagi_intake.tables import cases, records
 from tsunagi_shared.database import insert_of
 from tsunagi_shared.forms.contact import Contact, ContactMethod, OutreachAction
 from tsunagi_shared.forms.plan import ContactState, Plan, PlanKind
@@ -29,11 +29,12 @@ _NO_PLAN = (PlanState.DRAFT.value, PlanState.DROPPED.value)
 class OutreachFigures(msgspec.Struct, frozen=True, kw_only=True):
     """アウトリーチ等 of a 年度.
 
-    `by_channel`: cases by FindingRoute of their outreach plans made in the year (drafts and dropped ones left out);
-    `contacts_by_kind`: contacts by OutreachAction, and `visit`: those of an outreach that were visits; `accompanied`: contacts
-    to which somebody came along; `by_contact_state`: cases by the last ContactState that the year's contacts and outreach plans
-    say; `consultations`: contacts at which residents or agencies told of somebody; `trigger_users`: cases brought to a
-    きっかけ事業. Every code is there, with 0 where there is none.
+    `by_channel`: cases by FindingRoute, or by a code that the municipality added to it, of their outreach plans made in the year
+    (drafts and dropped ones left out); `contacts_by_kind`: contacts by OutreachAction, and `visit`: those of an outreach that
+    were visits; `accompanied`: contacts to which somebody came along; `by_contact_state`: cases by the last ContactState that
+    the year's contacts and outreach plans say; `consultations`: contacts at which residents or agencies told of somebody,
+    `consultations_by_agency`: by whose people put them on record; `trigger_users`: cases brought to a きっかけ事業. Every code is
+    there, with 0 where there is none.
     """
 
     by_channel: dict[str, int]
@@ -41,6 +42,7 @@ class OutreachFigures(msgspec.Struct, frozen=True, kw_only=True):
     accompanied: int
     by_contact_state: dict[str, int]
     consultations: int
+    consultations_by_agency: dict[str, int]
     trigger_users: int
 
 
@@ -53,8 +55,8 @@ def note_plan(connection: Connection, identity: str, case: int, form: Plan) -> N
     """Put down what an outreach plan says, in the place of what it said before; other plans say nothing of it."""
     if form.kind is not PlanKind.OUTREACH:
         return
-    said = [("channel", form.found_by), ("state", form.contact_state)]
-    found = ((what, code.value) for what, code in said if code is not None)
+    said = [("channel", form.found_by), ("state", form.contact_state.value if form.contact_state else None)]
+    found = ((what, code) for what, code in said if code)
     _keep(connection, f"plan/{identity}", case, form.made_on.isoformat(), found)
 
 
@@ -93,6 +95,7 @@ def figures(connection: Connection, fiscal_year: int) -> OutreachFigures:
         accompanied=_accompanied(connection, within),
         by_contact_state=_states(connection, within),
         consultations=kinds[OutreachAction.CONSULTED.value],
+        consultations_by_agency=_consultations(connection, within),
         trigger_users=_cases_with(connection, within, OutreachAction.TRIGGER.value),
     )
 
@@ -107,6 +110,17 @@ def _counted(connection: Connection, within: sa.ColumnElement[bool], what: str) 
     return {row[0]: int(row[1]) for row in rows}
 
 
+def _consultations(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str, int]:
+    consulted = outreach_facts.c.what == "action", outreach_facts.c.code == OutreachAction.CONSULTED.value, within
+    rows = connection.execute(
+        sa.select(records.c.agency, sa.func.count())
+        .join_from(outreach_facts, records, records.c.id == written(outreach_facts))
+        .where(*consulted)
+        .group_by(records.c.agency)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 def _channels(connection: Connection, within: sa.ColumnElement[bool]) -> dict[str, int]:
     rows = connection.execute(
         sa.select(outreach_facts.c.code, sa.func.count(_CASE.distinct()))
@@ -116,7 +130,7 @@ def _channels(connection: Connection, within: sa.ColumnElement[bool]) -> dict[st
         .group_by(outreach_facts.c.code)
     )
     found = {row[0]: int(row[1]) for row in rows}
-    return {code: found.get(code, 0) for code, _ in FindingRoute.choices()}
+    return dict.fromkeys((code for code, _ in FindingRoute.choices()), 0) | found
 
 
 def _accompanied(connection: Connection, within: sa.ColumnElement[bool]) -> int:

@@ -14,6 +14,7 @@ from tsunagi_intake import (
     audience,
     cases,
     form_facts,
+    matches,
     people_in_texts,
     plan_facts,
     plan_gates,
@@ -51,6 +52,7 @@ _STEPS = {
     ),
     PlanState.PROVISIONAL: (("drop", PlanAction.DROP), ("adopt", PlanAction.ADOPT)),
 }
+_OPEN = (*_STEPS, PlanState.DRAFT, PlanState.ADOPTED)  # in these it matters whether its place can take somebody in
 _DAYS = {"plan_agreement": "agreed_on", "municipal_decision": "decided_on"}
 _ASKED = (PlanState.ADOPTED, PlanState.PROVISIONAL)
 
@@ -108,7 +110,8 @@ class PlanPage(msgspec.Struct, frozen=True, kw_only=True):
     """One plan. `form`: what it says, None where the reader has no full view; `parts`: of theirs alone then.
 
     `offered`: what the reader may do with it now: write, propose, agree, municipal, return, drop, adopt, replan.
-    `withheld`: agencies of its rows that get nothing, and why.
+    `withheld`: agencies of its rows that get nothing, and why. `full_place`: the name of the 参加先 it chose, where other adopted
+    plans take all that it can take in: told to whoever sees the form, and nothing is refused for it.
     """
 
     id: str
@@ -150,6 +153,7 @@ class PlanPage(msgspec.Struct, frozen=True, kw_only=True):
     form: dict[str, Any] | None = None
     papers: tuple[PaperLine, ...] = ()
     revisions: tuple[RevisionLine, ...] = ()
+    full_place: str = ""
 
 
 def page_of(connection: Connection, principal: Principal, profile: Profile, plan_id: str) -> PlanPage:
@@ -186,6 +190,7 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, plan
         parts=_parts(connection, principal, profile, plan, own, form, everything=full),
         withheld=_withheld(connection, profile, plan) if full else (), form=record.form,
         revisions=record.revisions if full else (), papers=_papers(connection, principal, plan) if full else (),
+        full_place=matches.full_place(connection, profile, plan.id) if full and plan.state in _OPEN else "",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from sqlalchemy import Connection
@@ -18,7 +18,6 @@ from tsunagi_shared.contracts.report import Figure, FigureGroup
 from tsunagi_shared.forms.community import ProjectState
 from tsunagi_shared.forms.contact import OutreachAction
 from tsunagi_shared.forms.plan import ContactState
-from tsunagi_shared.forms.referral import FindingRoute
 
 
 class Activities(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +37,10 @@ def of_year(connection: Connection, profile: Profile, fiscal_year: int) -> Activ
     )
 
 
-def groups(counts: Activities) -> Iterator[FigureGroup]:
-    """The groups of the report."""
+def groups(counts: Activities, routes: Mapping[str, str]) -> Iterator[FigureGroup]:
+    """The groups of the report. `routes`: 把握の経路 by code."""
     yield _participation(counts.resources)
-    yield from _outreach(counts.outreach)
+    yield from _outreach(counts.outreach, routes)
     projects = {f"project_{state.value}": f"プロジェクト（{state.label}）" for state in ProjectState}
     states = {state.value: state.label for state in IssueState if state is not IssueState.PROJECT} | projects
     says = (
@@ -66,7 +65,7 @@ def _participation(counts: ResourceFigures) -> FigureGroup:
             ),
             Figure(
                 id="participation.partners", name="協力企業・団体", value=counts.partner_resources, unit="か所",
-                definition="その年度に受け入れのできた社会資源・参加先のうち、企業・商店などの協力企業・団体。",
+                definition="その年度に受け入れのできた社会資源・参加先のうち、企業・商店・農家（福祉施設・事業所、居場所などは数えない）。",
             ),
             Figure(
                 id="participation.follow_ups_due", name="フォローアップの予定", value=counts.follow_ups_due,
@@ -81,13 +80,13 @@ def _participation(counts: ResourceFigures) -> FigureGroup:
     )  # fmt: skip
 
 
-def _outreach(counts: OutreachFigures) -> Iterator[FigureGroup]:
+def _outreach(counts: OutreachFigures, routes: Mapping[str, str]) -> Iterator[FigureGroup]:
     says = (
         "その年度に作ったアウトリーチ等のプランのケースを、把握の経路ごとに数えたもの。作成中と取りやめたプランを除く。"
     )
     yield FigureGroup(
         id="outreach_by_channel", title="アウトリーチ等（把握の経路別）",
-        figures=rows("outreach_by_channel", says, FindingRoute.choices(), counts.by_channel),
+        figures=rows("outreach_by_channel", says, routes.items(), counts.by_channel),
     )  # fmt: skip
     actions = [*OutreachAction.choices(), (outreach.VISIT, "訪問をした")]
     says = "その年度の支援経過のうち、アウトリーチとしてそれを行ったもの。1回に2つ行えば、それぞれに数える。"

@@ -11,13 +11,15 @@ from sqlalchemy import Connection
 from tsunagi_intake.tables import records
 from tsunagi_shared import clock
 from tsunagi_shared.contracts import events
-from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View
+from tsunagi_shared.contracts.audience import AudienceEntry, Basis, BasisKind, View, of_role
 from tsunagi_shared.contracts.events import Retention, Staff
-from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.contracts.profile import Profile, Role
 from tsunagi_shared.contracts.report import YearReport
 from tsunagi_shared.outbox import Outbox
 
 KIND = "report"
+READERS = frozenset({Role.RESPONSIBLE_SECTION, Role.COORDINATOR, Role.AUDITOR})  # of the figures, by their role
+MEMBERS = tuple(sorted(of_role(role) for role in READERS))
 EXEMPT = "exempt"  # the provider reads figures without anybody's consent: they name nobody
 
 
@@ -40,9 +42,10 @@ def publish(connection: Connection, identity: str, profile: Profile, outbox: Out
 
 
 def readers(profile: Profile) -> tuple[AudienceEntry, ...]:
-    """Who gets the paper: the responsible section and the 多機関協働事業者."""
+    """Who gets the paper: of the responsible section and of the 多機関協働事業者 those who may open the page of the figures by
+    their role, and no other staff."""
     section, provider = profile.municipality.responsible_section, profile.roles.multi_agency_provider
-    found = [AudienceEntry(section, Basis(BasisKind.RESPONSIBLE_SECTION, section), View.FULL)]
+    found = [AudienceEntry(section, Basis(BasisKind.RESPONSIBLE_SECTION, section), View.FULL, members=MEMBERS)]
     if provider != section:
-        found.append(AudienceEntry(provider, Basis(BasisKind.PROVIDER, EXEMPT), View.FULL))
+        found.append(AudienceEntry(provider, Basis(BasisKind.PROVIDER, EXEMPT), View.FULL, members=MEMBERS))
     return tuple(found)

@@ -22,7 +22,6 @@ from tsunagi_shared.contracts.report import YearReport
 
 COLUMNS = ("年度", "区分", "項目", "項目ID", "数", "単位", "目標", "達成率（％）", "定義", "集計日")
 TARGETS = "目標・指標"
-NOT_COUNTED = "集計対象外"
 _HEAD = PatternFill("solid", fgColor="E8F1FE")
 _WRAP = Alignment(vertical="top", wrap_text=True)
 
@@ -50,7 +49,7 @@ def _rows(report: YearReport) -> Iterator[tuple[Cell, ...]]:
             value: Cell = figure.masked if figure.value is None else figure.value
             yield year, group.title, figure.name, figure.id, value, figure.unit, None, None, figure.definition, day
     for target in report.targets:
-        actual: Cell = NOT_COUNTED if target.actual is None else target.actual
+        actual: Cell = target.shown if target.actual is None else target.actual
         rate, says = target.rate, target.definition
         yield year, TARGETS, target.name, target.id, actual, target.unit, target.at_least, rate, says, day
 
@@ -78,7 +77,7 @@ def as_workbook(report: YearReport) -> bytes:
         book.create_sheet(TARGETS), f"{title}　{TARGETS}", report.counted_on,
         ("目標・指標", "目標", "実績", "達成率（％）", "単位", "もとの値", "数え方"), (42, 11, 12, 11, 9, 20, 42),
         [
-            (target.name, target.at_least, NOT_COUNTED if target.actual is None else target.actual, target.rate, target.unit,
+            (target.name, target.at_least, target.shown if target.actual is None else target.actual, target.rate, target.unit,
              target.baseline, target.definition)
             for target in report.targets
         ],

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 
+from tsunagi_shared import clock
+from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.contracts.report import Figure
+from tsunagi_shared.forms.referral import FINDING_CHANNELS, FindingRoute
 
 
 def rows(
@@ -19,3 +23,9 @@ def rows(
         )
         for code in dict.fromkeys((*named, *counts))
     )  # fmt: skip
+
+
+def finding_routes(profile: Profile, fiscal_year: int) -> dict[str, str]:
+    """把握の経路 as the municipality has them in the 年度, today if it is the running one: code → label."""
+    first, last = dt.date(fiscal_year, 4, 1), dt.date(fiscal_year + 1, 3, 31)
+    return dict(FindingRoute.choices()) | profile.code_labels(FINDING_CHANNELS, min(max(clock.today(), first), last))

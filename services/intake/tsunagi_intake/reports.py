@@ -18,8 +18,9 @@ from tsunagi_intake.lifecycle import CaseState
 from tsunagi_intake.plan_facts import LAW_ITEMS
 from tsunagi_intake.report_activities import Activities
 from tsunagi_intake.report_counts import PlanCounts, Sittings, Year
+from tsunagi_intake.report_events import READERS
 from tsunagi_intake.report_masking import GONE, MASKING
-from tsunagi_intake.report_rows import rows
+from tsunagi_intake.report_rows import finding_routes, rows
 from tsunagi_intake.rulebook import REFUSALS
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
@@ -27,10 +28,8 @@ from tsunagi_shared.contracts.profile import LegalRole, Profile, Role, Target
 from tsunagi_shared.contracts.profile_codes import TargetCount
 from tsunagi_shared.contracts.report import Figure, FigureGroup, TargetFigure, YearReport
 from tsunagi_shared.forms.plan import PlanKind
-from tsunagi_shared.forms.referral import FindingRoute
 
 ERASURE = "保存年限が過ぎて廃棄したケースの分は、含まない。"
-_READERS = frozenset({Role.RESPONSIBLE_SECTION, Role.COORDINATOR, Role.AUDITOR})
 
 
 class YearCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +53,7 @@ def is_of_section(principal: Principal, profile: Profile) -> bool:
 def check_reader(principal: Principal, profile: Profile) -> None:
     """Let the section, coordinators, the auditor and whoever sits in a 推進会議 see the figures. Refusal."""
     if principal.via != "session" or not (
-        _READERS & principal.roles or (principal.reads_cases and _evaluates(principal.agency, profile))
+        READERS & principal.roles or (principal.reads_cases and _evaluates(principal.agency, profile))
     ):
         raise standing.refusal_of(REFUSALS["role-missing"])
 
@@ -89,7 +88,7 @@ def of_year(connection: Connection, profile: Profile, fiscal_year: int) -> YearR
         *_sittings(profile, year, counts.sittings),
         *_referrals(connection, profile, year, counts.referrals),
         _cases(connection, year, counts.joint_cases),
-        *report_activities.groups(counts.activities),
+        *report_activities.groups(counts.activities, finding_routes(profile, fiscal_year)),
     )
     return YearReport(
         fiscal_year=fiscal_year, municipality=profile.municipality.name, counted_on=clock.today(), groups=groups,
@@ -214,7 +213,7 @@ def _referrals(
 ) -> Iterator[FigureGroup]:
     says = "その年度に提出された共通様式（つなぎシート）。取下げと誤送付を除く。"
     total = Figure(id="referrals.all", name="相談受付件数", definition=says, value=sum(by_agency.values()))
-    routes = {**dict(FindingRoute.choices()), "": "記入なし"}
+    routes = {**finding_routes(profile, year.fiscal_year), "": "記入なし"}
     found = report_counts.referrals_by_route(connection, year)
     yield FigureGroup(
         id="referrals",
@@ -286,14 +285,14 @@ NOT_COUNTED = "この仕組みでは数えない（集計対象外）。"
 def _targets(profile: Profile, year: Year, counts: YearCounts) -> tuple[TargetFigure, ...]:
     """The targets and indicators of the profile whose period reaches into the year."""
     return tuple(
-        _target(target, counts)
+        _target(target, profile, counts)
         for target in profile.targets
         if target.starts <= year.last and (target.until is None or target.until >= year.first)
     )
 
 
-def _target(target: Target, counts: YearCounts) -> TargetFigure:
-    actual, definition = _actual(target, counts)
+def _target(target: Target, profile: Profile, counts: YearCounts) -> TargetFigure:
+    actual, definition = _actual(target, profile, counts)
     rate = actual * 100 // target.at_least if actual is not None and target.at_least > 0 else None
     return TargetFigure(
         id=target.id, name=target.name, at_least=target.at_least, unit=target.unit, baseline=target.baseline,
@@ -301,20 +300,25 @@ def _target(target: Target, counts: YearCounts) -> TargetFigure:
     )  # fmt: skip
 
 
-def _actual(target: Target, counts: YearCounts) -> tuple[int | None, str]:
+def _actual(target: Target, profile: Profile, counts: YearCounts) -> tuple[int | None, str]:
     """What counts towards a target, and what that is."""
     if target.plans is not None:
         plans = counts.plans[target.plans]
         return plans.first + plans.replans, f"その年度に効力が生じた{target.plans.label}のプラン（初回と再プラン）。"
     if target.counts is None:
         return None, NOT_COUNTED
-    activities = counts.activities
+    activities, of_agency = counts.activities, ""
+    consultations, told = sum(counts.referrals.values()), activities.outreach.consultations
+    if target.agency:
+        of_agency = f"{profile.agency(target.agency).name}が受けたもの。"
+        consultations = counts.referrals.get(target.agency, 0)
+        told = activities.outreach.consultations_by_agency.get(target.agency, 0)
     by_count: dict[TargetCount, tuple[int, str]] = {
-        TargetCount.CONSULTATIONS: (sum(counts.referrals.values()), "相談受付件数。"),
+        TargetCount.CONSULTATIONS: (consultations, f"相談受付件数。{of_agency}"),
         TargetCount.CASE_REVIEWS: (counts.sittings.case_items, "事例検討の件数（ケースの議題の合計）。"),
         TargetCount.PARTICIPANTS: (activities.resources.participants, "参加の場の利用につながった人。"),
         TargetCount.PARTNER_RESOURCES: (activities.resources.partner_resources, "協力企業・団体。"),
-        TargetCount.OUTREACH_CONSULTATIONS: (activities.outreach.consultations, "地域住民・関係機関からの相談。"),
+        TargetCount.OUTREACH_CONSULTATIONS: (told, f"地域住民・関係機関からの相談。{of_agency}"),
         TargetCount.TRIGGER_USERS: (activities.outreach.trigger_users, "きっかけ事業の利用。"),
         TargetCount.JOINT_CASES: (counts.joint_cases, "支援連携・協働ケース（2つ以上の機関に役割を分けたもの）。"),
     }

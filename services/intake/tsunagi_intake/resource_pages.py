@@ -40,6 +40,8 @@ def opening(connection: Connection, principal: Principal, profile: Profile, kind
         kept = withholding.of_everybody(connection, case) if case else ()
         return {"kind": row.kind, "text": without(row.text, kept)}
     if kind == "issue_project" and row.project_state:
+        # As its office wrote it, as in the list (`community_issues._line`): with what was protected since cut out of it, an
+        # office could write one address after the other and would see by the gap which is that of somebody in the case
         return {
             "name": row.project, "lead_agency": row.lead, "starts": row.starts, "until": row.until,
             "state": row.project_state,

@@ -26,14 +26,16 @@ from tsunagi_shared.contracts.profile import Profile, ResourceKind, Role
 from tsunagi_shared.forms.resource import ResourceEntry
 from tsunagi_shared.problems import not_found
 
+FULL = "、受入れできる人数に達しています"
 UNLISTED = "unlisted"  # places that plans name in words alone
-# 協力企業・団体: who works with the programme, as against places that are open anyway
-PARTNER_KINDS = (ResourceKind.FACILITY, ResourceKind.COMPANY, ResourceKind.SHOP, ResourceKind.FARM)
+# 協力企業・団体: businesses that take people in, as against the welfare system's own facilities and places open anyway
+PARTNER_KINDS = (ResourceKind.COMPANY, ResourceKind.SHOP, ResourceKind.FARM)
 _MOST_MATCHES = 200
 
 
 class ResourceLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource; `matched`: how many adopted plans name it now; `open`: whether a plan may; `may_change`: the reader."""
+    """One resource; `matched`: how many adopted plans name it now; `is_full`: that is all it can take in; `open`: whether a plan
+    may name it; `may_change`: the reader."""
 
     id: str
     kind: ResourceKind
@@ -47,6 +49,7 @@ class ResourceLine(msgspec.Struct, frozen=True, kw_only=True):
     given: bool
     revision: int
     matched: int
+    is_full: bool
     open: bool
     may_change: bool
 
@@ -136,7 +139,12 @@ def choices(connection: Connection, profile: Profile) -> tuple[tuple[str, str], 
     """(id, what people read) of the resources that a plan of today may name."""
     today = clock.today()
     known = resource_facts.known(connection, profile).values()
-    return tuple((one.id, f"{one.name}（{one.kind.label}）") for one in known if one.open_on(today))
+    counts = _matched(connection)
+    return tuple(
+        (one.id, f"{one.name}（{one.kind.label}{FULL if _is_full(one, counts.get(one.id, 0)) else ''}）")
+        for one in known
+        if one.open_on(today)
+    )
 
 
 def _one(connection: Connection, profile: Profile, identity: str) -> KnownResource:
@@ -159,9 +167,13 @@ def _matched(connection: Connection, identity: str = "") -> dict[str, int]:
     return {row[0]: int(row[1]) for row in connection.execute(wanted)}
 
 
+def _is_full(one: KnownResource, count: int) -> bool:
+    return one.capacity is not None and count >= one.capacity
+
+
 def _line(one: KnownResource, principal: Principal, profile: Profile, count: int) -> ResourceLine:
     return ResourceLine(
-        **msgspec.structs.asdict(one), matched=count, open=one.open_on(clock.today()),
+        **msgspec.structs.asdict(one), matched=count, is_full=_is_full(one, count), open=one.open_on(clock.today()),
         may_change=keeps(principal, profile, one.agency),
     )  # fmt: skip
 

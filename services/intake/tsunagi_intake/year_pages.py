@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from tsunagi_shared.contracts.profile import Profile
 from tsunagi_shared.problems import not_found
 from tsunagi_shared.runtime import Runtime
 
+_YEAR = re.compile(r"\d{4}", re.ASCII)  # as the address of the figures has it; int() takes ２０２６ as well
 _SUNDAY_FIRST = calendar.Calendar(calendar.SUNDAY)
 _WEEKDAYS = ("日", "月", "火", "水", "木", "金", "土")
 _IN_FEED = (EntryKind.SITTING, EntryKind.REGULAR, EntryKind.BEGINS, EntryKind.ENDS)
@@ -78,11 +80,12 @@ async def this_year() -> Redirect:
     return Redirect(f"/calendar/{clock.fiscal_year(clock.today())}", status_code=303)
 
 
-@get("/calendar/{fiscal_year:int}", summary="年度の予定", guards=[reader])
-async def year(fiscal_year: FromPath[int], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
-    """All bodies' dates, clashes, holidays, what ends and begins in the 年度, and counts of what falls due; 404 for a year
-    outside the table of holidays."""
-    found = await _calendar(request, runtime, fiscal_year)
+@get("/calendar/{year:str}", summary="年度の予定", guards=[reader])
+async def one_year(year: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[Any]:
+    """All bodies' dates, clashes, holidays, what ends and begins in the 年度, and counts of what falls due; 404 for what is no
+    year (four half-width digits), or one outside the table of holidays."""
+    found = await _calendar(request, runtime, year)
+    fiscal_year = found.fiscal_year
     kinds = dict(EntryKind.choices())
     bodies = {body.id: body.name_on(found.starts) for body in runtime.profile.bodies}
     return pages.answer(
@@ -93,24 +96,23 @@ async def year(fiscal_year: FromPath[int], request: AnyRequest, runtime: NamedDe
 
 
 @get(
-    "/calendar/{fiscal_year:int}/calendar.ics", summary="年度の予定のファイル", guards=[reader],
+    "/calendar/{year:str}/calendar.ics", summary="年度の予定のファイル", guards=[reader],
     media_type="text/calendar",
 )  # fmt: skip
-async def year_file(
-    fiscal_year: FromPath[int], request: AnyRequest, runtime: NamedDependency[Runtime]
-) -> Response[str]:
+async def year_file(year: FromPath[str], request: AnyRequest, runtime: NamedDependency[Runtime]) -> Response[str]:
     """The same bodies' dates, sittings and turns of the year for a calendar program: no case, no count, no person."""
-    found = await _calendar(request, runtime, fiscal_year)
+    found = await _calendar(request, runtime, year)
     text = "".join(calendar_feed.folded(line) for line in _lines(runtime.profile, found))
-    name = f'attachment; filename="calendar-{fiscal_year}.ics"'
+    name = f'attachment; filename="calendar-{found.fiscal_year}.ics"'
     headers = {**pages.NO_STORE, "Content-Disposition": name}
     return Response(text, media_type="text/calendar; charset=utf-8", headers=headers)
 
 
-async def _calendar(request: AnyRequest, runtime: Runtime, fiscal_year: int) -> YearCalendar:
+async def _calendar(request: AnyRequest, runtime: Runtime, year: str) -> YearCalendar:
     principal = posting.acting(request, runtime)
-    if fiscal_year not in year_calendar.YEARS:
+    if not _YEAR.fullmatch(year) or int(year) not in year_calendar.YEARS:
         raise not_found()
+    fiscal_year = int(year)
     found: YearCalendar = await runtime.database.read(
         lambda connection: year_calendar.calendar_of(connection, principal, runtime.profile, fiscal_year)
     )
@@ -158,4 +160,4 @@ def _summary(entry: Entry) -> str:
     return f"{entry.text}（定例）" if entry.kind is EntryKind.REGULAR else entry.text
 
 
-ROUTES = (this_year, year, year_file)
+ROUTES = (this_year, one_year, year_file)

@@ -41,7 +41,7 @@ from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
 from tsunagi_shared.auth import late, person, principal_of, roles
 from tsunagi_shared.contracts.profile import Role
-from tsunagi_shared.problems import Refusal, not_found, wants_page
+from tsunagi_shared.problems import Refusal, contract_ended, not_found, wants_page
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import sign_in_page
 
@@ -79,15 +79,10 @@ def _own(runtime: Runtime) -> Resources:
 
 
 def _acting(runtime: Runtime, request: Asked) -> Principal:
-    """The caller, who must still act for the agency to see any list (rule `contract`)."""
+    """The caller, who must still act for the agency (rule `contract`)."""
     principal = principal_of(request)
     if _own(runtime).directory.turns_away(principal, clock.today()):
-        raise Refusal(
-            403,
-            "contract-ended",
-            "この機関としての利用は終わっています。",
-            "続けて使うときは、所管課に相談してください。",
-        )
+        raise contract_ended()
     return principal
 
 
@@ -207,7 +202,7 @@ async def show_delivery(
     done: Done = "",
 ) -> Response[bytes]:
     """One notice of the caller's agency. Looking at it is on record and is no receipt."""
-    notice = await _notice(runtime, principal_of(request), str(delivery_id))
+    notice = await _notice(runtime, _acting(runtime, request), str(delivery_id))
     return _delivery_page(runtime, request, notice, done=done) if wants_page(request) else _json(notice)
 
 
@@ -248,7 +243,7 @@ async def acknowledge(runtime: NamedDependency[Runtime], request: Asked, deliver
     wanted = str(delivery_id)
     if request.scope.get("user") is None:
         return sign_in_page(runtime, following=f"/deliveries/{wanted}", status=401)
-    principal = principal_of(request)
+    principal = _acting(runtime, request)
     if is_form(request):
         await posted(request)
     else:
@@ -274,7 +269,7 @@ async def misdeliver(runtime: NamedDependency[Runtime], request: Asked, delivery
     wanted = str(delivery_id)
     if request.scope.get("user") is None:
         return sign_in_page(runtime, following=f"/deliveries/{wanted}", status=401)
-    principal = principal_of(request)
+    principal = _acting(runtime, request)
     if is_form(request):
         chosen = dict(await posted(request)).get("code", "")
         if chosen not in dict(Misdelivery.choices()):

@@ -7,6 +7,14 @@ import enum
 
 import msgspec
 
+ROLE_MEMBER = "role:"  # no account is called so (tsunagi_shared.accounts)
+
+
+def of_role(role: str) -> str:
+    """As a member of an audience: whoever holds that role at the agency, who signed in; a post that has nothing to do with
+    cases counts too (an auditor may be shown figures)."""
+    return f"{ROLE_MEMBER}{role}"
+
 
 class View(enum.StrEnum):
     """How much of a form a document shows. The cut is made before the template sees the data."""
@@ -46,12 +54,13 @@ class AudienceEntry(msgspec.Struct, frozen=True):
 
     `hidden`: ids of persons whose data it may not see (rule `per-person`). `withheld`: what protection keeps from it
     (rule `protection`), each `<person id>:<field>` with the field one of `ProtectionField`. Both are part of the projection.
+    `members`: ids of people, or by `of_role` whoever holds that role there; none: all staff that has to do with cases.
     """
 
     agency: str
     basis: Basis
     view: View
-    members: tuple[str, ...] = ()  # empty: all staff of the agency
+    members: tuple[str, ...] = ()
     until: dt.date | None = None
     hidden: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()

@@ -290,6 +290,10 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
             for row in settings.fields
         )
 
+    def code_labels(self, name: str, day: dt.date) -> dict[str, str]:
+        """The codes that the municipality adds to a list, or renames, as they stand on that Japanese date."""
+        return {row.code: row.label for row in self.code_lists.get(name, ()) if row.covers(day)}
+
     def codes(self, kind: FormKind, today: dt.date) -> Codes:
         """What a check, a page and a schema of that form need of the profile, as it stands on that Japanese date."""
         kept = self._codes.get((kind, today))
@@ -300,10 +304,7 @@ class Profile(ProfileFile, frozen=True, kw_only=True, dict=True):
                 lists={row.id: row.name for row in self.agency_lists if row.covers(today)},
                 bodies={body.id: body.name_on(today) for body in self.bodies},
                 laws={row.id: row.text for row in self.legal_basis if row.allows_provision and row.covers(today)},
-                code_lists={
-                    name: {row.code: row.label for row in rows if row.covers(today)}
-                    for name, rows in self.code_lists.items()
-                },
+                code_lists={name: self.code_labels(name, today) for name in self.code_lists},
                 limits=self._limits if kind is FormKind.REFERRAL else {},
                 local=self.local_fields(kind),
             )

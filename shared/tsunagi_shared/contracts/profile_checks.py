@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 
 from tsunagi_shared.contracts.profile_codes import (
+    TARGETS_BY_AGENCY,
     BodyConsent,
     LegalRole,
     Operation,
+    TargetCount,
 )
 from tsunagi_shared.contracts.profile_tables import (
     Agency,
@@ -83,7 +85,7 @@ def check_profile(profile: ProfileFile, report: Report) -> None:
     _check_retention(profile, report)
     _check_numbering(profile, report)
     _check_texts(profile, report)
-    _check_targets(profile, report)
+    _check_targets(profile, agencies, report)
     _check_resources(profile, agencies, report)
     for basis_id in bases:
         rows = [(n, row) for n, row in enumerate(profile.legal_basis) if row.id == basis_id]
@@ -249,11 +251,16 @@ def _check_people(profile: ProfileFile, agencies: set[str], report: Report) -> N
             report(("posts", n, "headcount"), "人数は1以上の整数です。")
 
 
-def _check_targets(profile: ProfileFile, report: Report) -> None:
+def _check_targets(profile: ProfileFile, agencies: set[str], report: Report) -> None:
     _unique(((("targets", n, "id"), row.id) for n, row in enumerate(profile.targets)), report)
     for n, target in enumerate(profile.targets):
         if target.plans is not None and target.counts is not None:
             report(("targets", n, "counts"), "数えるものは、plans か counts のどちらか一つにしてください。")
+        if target.agency:
+            _known(target.agency, agencies, ("targets", n, "agency"), "機関", report)
+            if target.counts not in TARGETS_BY_AGENCY:
+                names = "、".join(one.value for one in TargetCount if one in TARGETS_BY_AGENCY)
+                report(("targets", n, "agency"), f"機関ごとに数えられるのは、counts が {names} の目標だけです。")
 
 
 def _check_resources(profile: ProfileFile, agencies: set[str], report: Report) -> None:

@@ -131,3 +131,6 @@ class TargetCount(CodeList):
     JOINT_CASES = "joint_cases", "支援連携・協働ケース数"
     OUTREACH_CONSULTATIONS = "outreach_consultations", "アウトリーチの相談件数"
     TRIGGER_USERS = "trigger_users", "きっかけ事業の利用者数"
+
+
+TARGETS_BY_AGENCY = frozenset({TargetCount.CONSULTATIONS, TargetCount.OUTREACH_CONSULTATIONS})  # may name an agency

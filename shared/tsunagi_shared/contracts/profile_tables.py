@@ -223,7 +223,8 @@ class Target(Dated, frozen=True, kw_only=True):
     """A figure the municipality set itself: reach `at_least` `unit` in each 年度 of the period.
 
     `baseline`: where it stood, with its year. `plans`: the kind of plan whose new ones are counted towards it; `counts`: what
-    else is. With neither, the figure comes from elsewhere and this system shows the target alone (集計対象外).
+    else is. With neither, the figure comes from elsewhere and this system shows the target alone (集計対象外). `agency`: only
+    what its own people took up is counted (of 相談受付 and アウトリーチの相談).
     """
 
     id: Id
@@ -233,6 +234,7 @@ class Target(Dated, frozen=True, kw_only=True):
     baseline: OptionalText = ""
     plans: PlanKind | None = None
     counts: TargetCount | None = None
+    agency: str = ""
     source: str = ""
 
 

@@ -10,6 +10,8 @@ import datetime as dt
 
 import msgspec
 
+NOT_COUNTED = "集計対象外"
+
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One count. `id` stays the same from year to year; `definition` says what was counted, in one Japanese sentence."""
@@ -37,8 +39,8 @@ class FigureGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetFigure(msgspec.Struct, frozen=True, kw_only=True):
-    """A target or an indicator of the profile. `actual` None: this product does not count it (集計対象外); `rate`: per cent,
-    rounded down."""
+    """A target or an indicator of the profile. `actual` None: this product does not count it (集計対象外), or `masked` says how
+    it is shown instead; `rate`: per cent, rounded down."""
 
     id: str
     name: str
@@ -48,6 +50,12 @@ class TargetFigure(msgspec.Struct, frozen=True, kw_only=True):
     actual: int | None = None
     rate: int | None = None
     definition: str = ""
+    masked: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What stands in a table."""
+        return self.masked or (NOT_COUNTED if self.actual is None else f"{self.actual:,}")
 
 
 class YearReport(msgspec.Struct, frozen=True, kw_only=True):

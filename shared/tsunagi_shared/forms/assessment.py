@@ -11,7 +11,7 @@ import msgspec
 
 from tsunagi_shared.forms import fields as ask
 from tsunagi_shared.forms.fields import CodeList, DateRange
-from tsunagi_shared.forms.referral import FindingRoute, Urgency
+from tsunagi_shared.forms.referral import FINDING_CHANNELS, FindingRoute, Urgency
 
 ISSUES = "issues"  # the profile's code list that adds to Issue
 
@@ -87,7 +87,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
     stage: Annotated[Stage, ask.choice("段階", section="受付")]
     received_on: Annotated[dt.date, ask.date("受付日", dates=DateRange.UP_TO_TODAY)]
-    route: Annotated[FindingRoute | None, ask.choice("相談経路")] = None
+    route: Annotated[str, ask.open_choice("相談経路", codes=FindingRoute, extended_by=FINDING_CHANNELS)] | None = None
     visitor: Annotated[
         str, ask.line("来談者", "本人以外の人が来たときに、本人との関係も書いてください。", limit=100)
     ] = ""

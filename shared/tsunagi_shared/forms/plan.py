@@ -15,7 +15,7 @@ import msgspec
 
 from tsunagi_shared.forms import fields as ask
 from tsunagi_shared.forms.fields import CodeList, DateRange
-from tsunagi_shared.forms.referral import FindingRoute
+from tsunagi_shared.forms.referral import FINDING_CHANNELS, FindingRoute
 
 Found = Iterator[tuple[str, str, str]]
 
@@ -108,7 +108,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     host_follow_up: Annotated[str, ask.text("受入先へのフォロー", limit=1000)] = ""
     host_follow_up_on: Annotated[dt.date | None, ask.date("受入先へのフォローの日", "はじめの日です。")] = None
     settled_check_on: Annotated[dt.date | None, ask.date("定着を確かめる日")] = None
-    found_by: Annotated[FindingRoute | None, ask.choice("把握の経路", section="アウトリーチ等")] = None
+    found_by: (
+        Annotated[
+            str,
+            ask.open_choice("把握の経路", section="アウトリーチ等", codes=FindingRoute, extended_by=FINDING_CHANNELS),
+        ]
+        | None
+    ) = None
     contact_state: Annotated[ContactState | None, ask.choice("接触状況")] = None
     methods: Annotated[
         list[OutreachMethod], ask.choices("関係構築の方法", "あてはまるものをすべて選んでください。")

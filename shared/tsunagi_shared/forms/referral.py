@@ -40,8 +40,12 @@ class ClientKind(CodeList):
     OTHER = "other", "その他"
 
 
+FINDING_CHANNELS = "finding_channels"  # the profile's code list that adds to FindingRoute
+
+
 class FindingRoute(CodeList):
-    """How the window came to know of the person."""
+    """How the window came to know of the person. A municipality adds to it, and renames, with `[[code_lists.finding_channels]]`
+    in its profile."""
 
     OWN_CONTACT = "own_contact", "本人・家族からの相談（来所・電話など）"
     RESIDENT = "resident", "地域住民からの連絡"
@@ -270,7 +274,13 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
         str,
         ask.line("相談者の氏名・機関名", "相談者が本人以外のときに入力してください。" + NOT_TO_DESTINATIONS, limit=80),
     ] = ""
-    finding_route: Annotated[FindingRoute | None, ask.choice("把握の経路", NOT_TO_DESTINATIONS)] = None
+    finding_route: (
+        Annotated[
+            str,
+            ask.open_choice("把握の経路", NOT_TO_DESTINATIONS, codes=FindingRoute, extended_by=FINDING_CHANNELS),
+        ]
+        | None
+    ) = None
     person: Annotated[Person, ask.group("本人")]
     protection: Annotated[
         list[ProtectionField],

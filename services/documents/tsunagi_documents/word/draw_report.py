@@ -54,7 +54,10 @@ def annual_report() -> bytes:
         note("{{ municipality_name }}　{{ year_name }}", align="center", size=12, after=4),
         table(FOUR, about, together=True),
         note("{%p if masked %}"),
-        note("機関別・圏域別の3未満の数は「3未満」と示す。差引きで分かるときは、もう1つを「非表示」とする。", before=3),
+        note(
+            "機関別・圏域別の3未満の数は「3未満」と示す。差引きで分かるときは、ほかの数や合計も「非表示」とする。",
+            before=3,
+        ),
         note("{%p endif %}"),
         heading("１　目標・指標と実績"),
         note("{%p if targets %}"),

@@ -16,7 +16,7 @@ def upgrade() -> None:
 
 
 # What plans and contacts that are there say already: without it the figures of the year would be too low. Forms that were
-# erased hold nothing; follow-ups begin with the plans adopted from now on.
+# erased hold nothing. Follow-ups of plans adopted before need their forms: the clockwork puts them down (matches.begin_earlier).
 SAID_BEFORE = (
     "INSERT INTO matches (plan, \"case\", resource, kind) SELECT p.id, p.\"case\", '', '' FROM plans p"
     " JOIN records r ON r.id = p.id WHERE p.kind = 'participation' AND length(r.form) > 0"
