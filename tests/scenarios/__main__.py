@@ -44,6 +44,7 @@ async def tell(
     with tempfile.TemporaryDirectory(prefix="tsunagi-story-") as place:
         async with Story(Path(place), saved, name, pdf=pdf, say=say, today=today) as story:
             await STORIES[name](story)
+            await story.papers_are_proven()
             return story.told()
 
 

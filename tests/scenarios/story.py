@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,6 +166,20 @@ class Story:
         """A check of the story; VisitError with what should have been."""
         if not holds:
             raise VisitError(f"{len(self._steps)} のあと：{words}")
+
+    async def papers_are_proven(self) -> None:
+        """`tsunagi-documents verify` finds every file whole and every version's record as it was made."""
+        # By today's real date: what is being made at this moment is no orphan on the story's day years ahead.
+        environment = {
+            name: value for name, value in self.stack.environment_of("documents").items() if "CLOCK" not in name
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tsunagi_documents", "verify",
+            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        self.must(process.returncode == 0, f"documents verify：{said.decode()}")
+        self.step(f"保管したすべての文書を verify で確かめた。{said.decode().splitlines()[0]}")
 
     # documents ---------------------------------------------------------------------------------------------------------
 
