@@ -18,11 +18,11 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from tsunagi_shared import audit
-from tsunagi_shared.auth import principal_of, roles
-from tsunagi_shared.clock import JST, today
+from tsunagi_shared.auth import check_contract, principal_of, roles
+from tsunagi_shared.clock import JST
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.japanese import ReadingError, read_date
-from tsunagi_shared.problems import Refusal, contract_ended, wants_page
+from tsunagi_shared.problems import Refusal, wants_page
 from tsunagi_shared.runtime import Runtime
 
 PAGE_LIMIT = 200
@@ -63,8 +63,7 @@ async def audit_record(
 ) -> Response[Any] | Stream:
     """The newest first. Filters leave out what they do not match; days are Japanese and inclusive (和暦 or ISO)."""
     principal = principal_of(request)
-    if not runtime.profile.acts_for(principal.agency, principal.contractor, today()):  # rule `contract`
-        raise contract_ended()
+    check_contract(runtime.profile, principal)
     typed = {
         "case": case,
         "user": user,

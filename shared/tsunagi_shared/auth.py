@@ -16,8 +16,10 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from tsunagi_shared import clock
 from tsunagi_shared.accounts import Accounts, Principal
-from tsunagi_shared.problems import Refusal
+from tsunagi_shared.contracts.profile import Profile
+from tsunagi_shared.problems import Refusal, contract_ended
 
 # Coroutines, though they wait for nothing: Litestar sends a plain guard through a thread, which costs more than the check
 Guard = Callable[[ASGIConnection, BaseRouteHandler], Awaitable[None]]  # type: ignore[type-arg]
@@ -54,6 +56,12 @@ class Identify(ASGIMiddleware):
         scope["user"] = principal
         scope["auth"] = token
         await next_app(scope, receive, send)
+
+
+def check_contract(profile: Profile, principal: Principal) -> None:
+    """Rule 8: the access of an agency's people and keys ends with its contract. Refusal then, before anything is looked for."""
+    if not profile.acts_for(principal.agency, principal.contractor, clock.today()):
+        raise contract_ended()
 
 
 def _cookie(header: str, name: str) -> str:

@@ -57,7 +57,7 @@ def not_found() -> Refusal:
 def contract_ended() -> Refusal:
     """To somebody whose agency's contract has ended: the same for every address, so that it tells nothing of what is there."""
     return Refusal(
-        403, "contract-ended", "この機関としての利用は終わっています。", "続けて使うときは、所管課に相談してください。"
+        403, "contract-ended", "あなたの機関は、いま市町村との契約の期間にありません。", "所管課に相談してください。"
     )
 
 

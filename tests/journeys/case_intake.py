@@ -22,7 +22,6 @@ from tsunagi_intake import (
     consent_records,
     expiry,
     joining,
-    posting,
     records,
     referrals,
     retention,
@@ -32,6 +31,7 @@ from tsunagi_intake import (
 from tsunagi_intake.records import Write
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
+from tsunagi_shared.auth import check_contract
 from tsunagi_shared.database import PLUMBING
 from tsunagi_shared.forms.checks import check
 from tsunagi_shared.forms.japanese import search_key
@@ -154,7 +154,7 @@ class IntakeSide:
         write = Write(principal=principal, profile=self.profile, outbox=self.runtime.outbox, revision=tried.revision)
         carry = _correct_record(tried.kind) if tried.action == "correct_record" else _CARRY[tried.action]
         try:
-            posting.check_contract(self.runtime, principal)
+            check_contract(self.runtime.profile, principal)
             encoded = await self.runtime.database.write(lambda connection: carry(connection, write, tried.target, form))
         except Refusal as refusal:
             return refusal.problem.code, {}, ""

@@ -14,10 +14,10 @@ from litestar.handlers import BaseRouteHandler
 
 from tsunagi_documents import pages
 from tsunagi_documents.reading import Refused
-from tsunagi_shared import audit, clock
+from tsunagi_shared import audit
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import person, principal_of, staff
-from tsunagi_shared.problems import Refusal, contract_ended, not_found
+from tsunagi_shared.auth import check_contract, person, principal_of, staff
+from tsunagi_shared.problems import Refusal, not_found
 from tsunagi_shared.runtime import Runtime
 
 READ_SCOPE = "documents:read"
@@ -26,19 +26,11 @@ NO_STORE = {"Cache-Control": "no-store"}
 _ACTING_USER = re.compile(r"[!-~]{1,64}")  # an id: ASCII without spaces
 
 
-def _check_contract(connection: ASGIConnection) -> Principal:  # type: ignore[type-arg]
-    """The caller, whose post or key must still act for its agency; asked before anything is looked for (rule `contract`)."""
-    principal: Principal = connection.scope["user"]
-    profile = connection.app.state.runtime.profile
-    if not profile.acts_for(principal.agency, principal.contractor, clock.today()):
-        raise contract_ended()
-    return principal
-
-
 async def reader(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Guard: anyone who signed in, or a key with the scope; what may be read is decided by the basis."""
     await staff(connection, handler)
-    principal = _check_contract(connection)
+    principal: Principal = connection.scope["user"]
+    check_contract(connection.app.state.runtime.profile, principal)
     if principal.via == "key" and READ_SCOPE not in principal.scopes:
         raise PermissionDeniedException
 
@@ -46,7 +38,7 @@ async def reader(connection: ASGIConnection, handler: BaseRouteHandler) -> None:
 async def signed_in(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Guard: a named person who signed in."""
     await person(connection, handler)
-    _check_contract(connection)
+    check_contract(connection.app.state.runtime.profile, connection.scope["user"])
 
 
 def acting(request: Request[Any, Any, Any]) -> Principal:

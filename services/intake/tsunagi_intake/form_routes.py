@@ -19,7 +19,7 @@ from tsunagi_intake.form_pages import Place, form_page_for
 from tsunagi_intake.posting import AnyRequest
 from tsunagi_shared import clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import TOKEN_FIELD, check_token, person, staff
+from tsunagi_shared.auth import TOKEN_FIELD, check_contract, check_token, person, staff
 from tsunagi_shared.contracts.profile import Role
 from tsunagi_shared.forms.checks import FieldError
 from tsunagi_shared.forms.kinds import FORMS
@@ -227,7 +227,7 @@ async def _save_page(request: AnyRequest, runtime: Runtime, kind: str, place: Pl
     if not again:
         try:
             check_token(principal, fields.get(TOKEN_FIELD, ""))
-            posting.check_contract(runtime, principal)
+            check_contract(runtime.profile, principal)
             if len(msgspec.json.encode(raw)) > posting.FORM_LIMIT_BYTES:
                 raise too_large()
             await runtime.database.write(

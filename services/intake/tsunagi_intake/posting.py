@@ -24,7 +24,7 @@ from tsunagi_intake.records import Receipt, Write
 from tsunagi_intake.standing import Stale
 from tsunagi_shared import audit, clock, idempotency
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import TOKEN_FIELD, check_token, late, principal_of, roles
+from tsunagi_shared.auth import TOKEN_FIELD, check_contract, check_token, late, principal_of, roles
 from tsunagi_shared.forms.checks import Checked, FieldError, check
 from tsunagi_shared.forms.kinds import FORMS
 from tsunagi_shared.outbox import EventTooLarge
@@ -89,21 +89,10 @@ def number_on_record(number: str) -> str:
     return number if _NUMBER_LIKE.fullmatch(number) else "?"
 
 
-def check_contract(runtime: Runtime, principal: Principal) -> None:
-    """Rule 8: the access of an agency's people ends with its contract. Refusal then."""
-    if not runtime.profile.acts_for(principal.agency, principal.contractor, clock.today()):
-        raise Refusal(
-            403,
-            "contract-ended",
-            "あなたの機関は、いま市町村との契約の期間にありません。",
-            "所管課に相談してください。",
-        )
-
-
 def acting(request: AnyRequest, runtime: Runtime) -> Principal:
     """The caller of a route that reads or asks for something. Refusal when the contract has ended."""
     principal = principal_of(request)
-    check_contract(runtime, principal)
+    check_contract(runtime.profile, principal)
     return principal
 
 
@@ -211,7 +200,7 @@ async def _carry_out(
     request: AnyRequest, runtime: Runtime, principal: Principal, way: Way, key: str, body: bytes, *form: Any, draft: str = ""
 ) -> bytes:  # fmt: skip
     """Write what was checked; the encoded answer. A refusal is put on record with its code, in a transaction of its own."""
-    check_contract(runtime, principal)
+    check_contract(runtime.profile, principal)
     if len(key) > idempotency.KEY_LIMIT:
         raise Refusal(
             400,

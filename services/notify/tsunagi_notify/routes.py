@@ -39,9 +39,9 @@ from tsunagi_notify.requests import (
 )
 from tsunagi_shared import audit, clock
 from tsunagi_shared.accounts import Principal
-from tsunagi_shared.auth import late, person, principal_of, roles
+from tsunagi_shared.auth import check_contract, late, person, principal_of, roles
 from tsunagi_shared.contracts.profile import Role
-from tsunagi_shared.problems import Refusal, contract_ended, not_found, wants_page
+from tsunagi_shared.problems import Refusal, not_found, wants_page
 from tsunagi_shared.runtime import Runtime
 from tsunagi_shared.sign_in import sign_in_page
 
@@ -81,8 +81,7 @@ def _own(runtime: Runtime) -> Resources:
 def _acting(runtime: Runtime, request: Asked) -> Principal:
     """The caller, who must still act for the agency (rule `contract`)."""
     principal = principal_of(request)
-    if _own(runtime).directory.turns_away(principal, clock.today()):
-        raise contract_ended()
+    check_contract(runtime.profile, principal)
     return principal
 
 
