@@ -90,6 +90,8 @@ async def verify(database: Database, bucket: Bucket, *, remove: bool = False) ->
         if not page.last:
             break
         last = page.last
+    findings.damaged.sort()
+    findings.missing.sort()
     findings.orphans = sorted(_old_orphans(listed, known))
     if remove:
         for key in findings.orphans:
@@ -112,8 +114,6 @@ async def _check_files(bucket: Bucket, stored_files: list[Stored], findings: Fin
         findings.checked += 1
 
     await asyncio.gather(*(check(stored) for stored in stored_files))
-    findings.damaged.sort()
-    findings.missing.sort()
 
 
 def _page_after(after: str, connection: Connection) -> Page:
@@ -124,24 +124,24 @@ def _page_after(after: str, connection: Connection) -> Page:
     ).all()
     if not rows:
         return Page("", [], 0, [], [])
-    made: dict[str, list[Any]] = {}
-    for row in connection.execute(
-        sa.select(versions)
-        .where(versions.c.document_id > after, versions.c.document_id <= rows[-1].id)
-        .order_by(versions.c.document_id, versions.c.version)
-    ):
-        made.setdefault(row.document_id, []).append(row)
-    kept: dict[str, list[Any]] = {}
-    for row in connection.execute(
-        sa.select(files).where(files.c.document_id > after, files.c.document_id <= rows[-1].id, files.c.state == STORED)
-    ):
-        kept.setdefault(row.document_id, []).append(row)
-    page = Page(rows[-1].id, [], sum(map(len, made.values())), [], [])
+    last = rows[-1].id
+    made = _by_document(connection, versions, after, last)
+    kept = _by_document(connection, files, after, last)
+    page = Page(last, [], sum(map(len, made.values())), [], [])
     for document in rows:
-        own_files = kept.get(document.id, [])
+        own_files = [row for row in kept.get(document.id, []) if row.state == STORED]
         page.stored.extend(Stored(row.key, row.sha256, row.bytes) for row in own_files)
         _check_records(document, made.get(document.id, []), own_files, page)
     return page
+
+
+def _by_document(connection: Connection, table: sa.Table, after: str, last: str) -> dict[str, list[Any]]:
+    """The rows of the documents from after the one to the other, by document, in the order of their key."""
+    found: dict[str, list[Any]] = {}
+    key = table.c.document_id
+    for row in connection.execute(sa.select(table).where(key > after, key <= last).order_by(*table.primary_key)):
+        found.setdefault(row.document_id, []).append(row)
+    return found
 
 
 def _check_records(document: Any, made: list[Any], own_files: list[Any], page: Page) -> None:
