@@ -52,7 +52,7 @@ async def _flows(folder: Path, say: Say) -> dict[str, Any]:
 PARTS = {
     "submissions": Part("受付の速さ（1件ずつ確定する同じ処理と比べます）", measure_submissions),
     "flow": Part("提出から、Wordの保管とメールの受け渡しまで", _flows),
-    "rush": Part("毎秒100件の提出を1分間、Word・受信箱・メールまで（3分ほど）", measure_rush),
+    "rush": Part("毎秒20件の提出を10秒間、Word・受信箱・メールまで（1分ほど）", measure_rush),
     "withdrawals": Part("同意の撤回から、文書が閉じるまで", measure_withdrawals),
     "sitting": Part("議題30件・25人の会議の招集から、通知の保管とメールの受け渡しまで（2分ほど）", measure_sittings),
     "growth": Part("件数を増やしたときの、一覧・検索・ケース画面（2分ほど）", measure_growth),
