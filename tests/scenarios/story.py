@@ -34,9 +34,8 @@ FRAME = {
 WITHHELD = "（非開示）"
 
 
-YEAR_TOLD = (
-    2026  # the 年度 that the profiles describe: their contracts, lists and targets hold in it, and turn at its end
-)
+# The 年度 that the profiles describe: their contracts, lists and targets hold in it, and turn at its end
+YEAR_TOLD = 2026
 
 
 def day_told(today: dt.date) -> dt.date:
@@ -179,7 +178,7 @@ class Story:
         )  # fmt: skip
         said, _ = await process.communicate()
         self.must(process.returncode == 0, f"documents verify：{said.decode()}")
-        self.step(f"保管したすべての文書を verify で確かめた。{said.decode().splitlines()[0]}")
+        self.step(f"保管した文書を verify ですべて確かめました。{said.decode().splitlines()[0]}")
 
     # documents ---------------------------------------------------------------------------------------------------------
 

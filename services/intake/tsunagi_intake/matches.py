@@ -27,6 +27,8 @@ from tsunagi_shared.forms.contact import Contact
 from tsunagi_shared.forms.plan import Plan, PlanKind
 from tsunagi_shared.forms.resource import FollowUpResult, FollowUpSide
 
+BEGUN = "follow_ups_begun"  # in `facts`: the plans that were adopted before there were follow-ups have theirs
+
 
 def named(
     connection: Connection, profile: Profile, form: Plan, before: Plan | None = None
@@ -93,9 +95,6 @@ def begin(connection: Connection, profile: Profile, plan: str, case: int, form: 
         due.add((FollowUpSide.PERSON, form.settled_check_on))
     for side, day in sorted(due):
         _add(connection, plan, case, side, day)
-
-
-BEGUN = "follow_ups_begun"  # in `facts`: the plans that were adopted before there were follow-ups have theirs
 
 
 def waiting(connection: Connection) -> tuple[str, ...]:
