@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.flow import measure_flows
 from tests.bench.growth import measure_growth
+from tests.bench.million import measure_million
 from tests.bench.rush import measure_rush
 from tests.bench.sitting import measure_sittings
 from tests.bench.submissions import measure_submissions
@@ -56,6 +57,7 @@ PARTS = {
     "withdrawals": Part("同意の撤回から、文書が閉じるまで", measure_withdrawals),
     "sitting": Part("議題30件・25人の会議の招集から、通知の保管とメールの受け渡しまで（2分ほど）", measure_sittings),
     "growth": Part("件数を増やしたときの、一覧・検索・ケース画面（2分ほど）", measure_growth),
+    "million": Part("100万件のケースとお知らせがあるときの、一覧・検索・受信箱など（4分ほど）", measure_million),
 }
 
 

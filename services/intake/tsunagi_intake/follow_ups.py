@@ -56,12 +56,14 @@ def list_of(connection: Connection, principal: Principal, profile: Profile, afte
         .outerjoin(matches, matches.c.plan == follow_ups.c.plan)
         .where(
             follow_ups.c.done_on.is_(None), plans.c.state == PlanState.ADOPTED.value,
-            ("plan/" + follow_ups.c.plan).in_(matched.seen_by(principal)),
+            matched.seen_by(principal),
         )
         .order_by(follow_ups.c.due_on, follow_ups.c.id)
         .limit(limit + 1)
     )  # fmt: skip
-    rows = connection.execute(wanted.where(key > after) if after else wanted).all()
+    if after:  # the day alone finds the place in the index
+        wanted = wanted.where(key > after, follow_ups.c.due_on >= after.partition(".")[0])
+    rows = connection.execute(wanted).all()
     known, today = resource_facts.known(connection, profile), clock.today()
     lines = tuple(
         FollowUpLine(

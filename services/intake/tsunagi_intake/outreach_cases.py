@@ -44,21 +44,26 @@ def list_of(connection: Connection, principal: Principal, before: str, limit: in
     seen = (
         sa.select(outreach_facts, cases_table.c.number)
         .join(cases_table, cases_table.c.seq == outreach_facts.c.case)
-        .join(audience, sa.and_(audience.c.form == outreach_facts.c.form, audience.c.case == outreach_facts.c.case))
-        .where(audience.c.view == View.FULL.value, cases_table.c.state.not_in(over), *cases.may_read(principal))
-    )
+        .where(
+            cases_table.c.state.not_in(over),
+            sa.exists().where(
+                audience.c.form == outreach_facts.c.form, audience.c.case == outreach_facts.c.case,
+                audience.c.view == View.FULL.value, *cases.may_read(principal),
+            ),
+        )
+    )  # fmt: skip
     if before:
         known = sa.select(cases_table.c.seq).where(cases_table.c.number == before).scalar_subquery()
         seen = seen.where(outreach_facts.c.case < known)
     rows = seen.subquery()
     wanted = (
         sa.select(
-            rows.c.case, rows.c.number, sa.func.max(rows.c.day).label("day"),
+            rows.c.case, sa.func.max(rows.c.number).label("number"), sa.func.max(rows.c.day).label("day"),
             _forms(rows, rows.c.form.startswith("contact/"), rows.c.what.in_(("action", "companion"))).label("contacts"),
             _forms(rows, rows.c.what == "visit").label("visits"),
             _forms(rows, sa.or_(rows.c.what == "companion", rows.c.code == OutreachAction.JOINT_VISIT.value)).label("joint"),
         )
-        .group_by(rows.c.case, rows.c.number)
+        .group_by(rows.c.case)  # alone: along the index of cases, until the page is full
         .order_by(rows.c.case.desc())
         .limit(limit + 1)
     )  # fmt: skip
@@ -81,6 +86,7 @@ def _forms(rows: sa.Subquery, *which: sa.ColumnElement[bool]) -> sa.ColumnElemen
 
 def _states(connection: Connection, rows: sa.Subquery, group: list[int]) -> dict[int, ContactState]:
     """By case, the state that was said last."""
-    said = sa.select(rows.c.case, rows.c.code).where(rows.c.what == "state", rows.c.case.in_(group))
+    what = rows.c.what + ""  # no term for an index: those of the page's cases are few, those of a state are not
+    said = sa.select(rows.c.case, rows.c.code).where(what == "state", rows.c.case.in_(group))
     order = said.order_by(rows.c.day, outreach.written(rows))
     return {case: ContactState[code.upper()] for case, code in connection.execute(order)}

@@ -33,6 +33,11 @@ plans = sa.Table(
     sa.Column("amended_on", sa.Text),  # the day of the meeting that changed its content: nobody agreed to that earlier
     sa.Column("content", sa.Integer, nullable=False),  # the revision in which its form was last written
     sa.Column("revision", sa.Integer, nullable=False),  # of everything about it; the record has the same
+    sa.Index("plans_state", "state", "case"),
+    *(
+        sa.Index(f"plans_{day}", day, sqlite_where=sa.text(f"{day} IS NOT NULL"))
+        for day in ("confirmed_on", "suspended_on", "ended_on")
+    ),
     sa.Index("plans_effective", "effective_on", sqlite_where=sa.text("effective_on IS NOT NULL")),
     sqlite_with_rowid=False,
 )

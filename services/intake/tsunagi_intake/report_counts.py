@@ -68,6 +68,7 @@ def plan_counts(connection: Connection, year: Year) -> dict[PlanKind, PlanCounts
         return sa.func.coalesce(sa.func.sum(sa.case((wanted, 1), else_=0)), 0)
 
     over = year.has(plans.c.ended_on)
+    days = plans.c.effective_on, plans.c.confirmed_on, plans.c.suspended_on, plans.c.ended_on  # each has its index
     rows = connection.execute(
         sa.select(
             plans.c.kind,
@@ -76,7 +77,9 @@ def plan_counts(connection: Connection, year: Year) -> dict[PlanKind, PlanCounts
             of(year.has(plans.c.confirmed_on)).label("provisional"),
             of(year.has(plans.c.suspended_on)).label("suspended"),
             *(of(sa.and_(over, plans.c.state == state)).label(state) for state in ("ended", "superseded", "dropped")),
-        ).group_by(plans.c.kind)
+        )
+        .where(sa.or_(*(year.has(day) for day in days)))
+        .group_by(plans.c.kind)
     )
     found = {row.kind: row for row in rows}
     return {

@@ -50,10 +50,11 @@ follow_ups = sa.Table(
     sa.Column("case", sa.Integer, sa.ForeignKey("cases.seq"), nullable=False, index=True),
     sa.Column("side", sa.Text, nullable=False),  # FollowUpSide
     sa.Column("due_on", sa.Text, nullable=False, index=True),
-    sa.Column("done_on", sa.Text, index=True),
+    sa.Column("done_on", sa.Text),
     sa.Column("result", sa.Text, nullable=False),  # FollowUpResult, or empty
     sa.Column("done_by", sa.Text, nullable=False),  # staff
     sa.Column("agency", sa.Text, nullable=False),  # theirs
+    sa.Index("follow_ups_done", "done_on", "due_on", "id"),  # what is to be done (NULL) by day
     sqlite_with_rowid=False,
 )
 

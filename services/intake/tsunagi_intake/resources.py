@@ -120,7 +120,7 @@ def page_of(connection: Connection, principal: Principal, profile: Profile, iden
         .join(cases_table, cases_table.c.seq == plans.c.case)
         .where(
             matches.c.resource == identity, plans.c.state == PlanState.ADOPTED.value,
-            ("plan/" + plans.c.id).in_(matched.seen_by(principal)),
+            matched.seen_by(principal),
         )
         .order_by(plans.c.id.desc())
         .limit(_MOST_MATCHES)
