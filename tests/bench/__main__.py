@@ -57,7 +57,7 @@ PARTS = {
     "withdrawals": Part("同意の撤回から、文書が閉じるまで", measure_withdrawals),
     "sitting": Part("議題30件・25人の会議の招集から、通知の保管とメールの受け渡しまで（2分ほど）", measure_sittings),
     "growth": Part("件数を増やしたときの、一覧・検索・ケース画面（2分ほど）", measure_growth),
-    "million": Part("100万件のケースとお知らせがあるときの、一覧・検索・受信箱など（4分ほど）", measure_million),
+    "million": Part("100万件のケースとお知らせがあるときの、一覧・検索・受信箱など（5分ほど）", measure_million),
 }
 
 
