@@ -1,7 +1,8 @@
 """What an office looks at when there are a million cases and a million notices, against the same with a thousand.
 
-The rows are written straight into the tables (through the service's code they would take an hour); one in a hundred cases has
-an open plan, a follow-up and outreach. Requests go to the application in this process, as in `growth`.
+The rows are written straight into the tables, because a million forms handed in would take too long; one in a hundred cases
+has a plan with a follow-up and outreach, open in the last few alone. Requests go to the application in this process, as in
+`growth`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tests.data.forms import sample
 from tests.data.intake import Caller, Intake
 from tests.data.referrals import referral, without_consent
 from tests.intake.many_cases import MINE, fill
+from tests.intake.query_plans import steps_of
 from tsunagi_intake import case_lists, case_pages
 from tsunagi_intake.case_lists import Filters
 from tsunagi_intake.tables import cases as table
@@ -213,10 +214,7 @@ async def test_wrong_queries_are_refused(intake: Intake, query: str) -> None:
 async def test_nothing_is_walked_but_the_page(intake: Intake) -> None:
     """With 2,000 cases, every list, search, count and case page finds its rows along an index, and sorts none but its own."""
 
-    def plan(connection: Connection) -> list[str]:
-        fill(connection, 2_000, every=2)
-        statements: list[tuple[str, Any]] = []
-        sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
+    def ask(connection: Connection) -> None:
         for filters in (
             Filters(), Filters("received"), Filters("", 2025), Filters("", 0, "long-term-care"),
             Filters("closed", 2024, "long-term-care"),
@@ -227,12 +225,10 @@ async def test_nothing_is_walked_but_the_page(intake: Intake) -> None:
             case_lists.search(connection, READER, words, Filters(), "", 50)
         case_lists.years_of(connection, READER)
         case_pages.case_page(connection, READER, intake.runtime.profile, "C2024-000100")
-        cursor = connection.connection.cursor()
-        return [
-            str(row[3])
-            for text, values in statements
-            for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
-        ]
+
+    def plan(connection: Connection) -> list[str]:
+        fill(connection, 2_000, every=2)
+        return steps_of(connection, lambda: ask(connection))
 
     steps = await intake.runtime.database.write(plan)
     scanned = {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from tests.data.intake import Intake
+from tests.intake.query_plans import steps_of
 from tsunagi_intake import follow_ups, outreach_cases, report_counts, resources, year_calendar
 from tsunagi_intake.report_counts import Year
 from tsunagi_shared import clock
@@ -41,18 +40,7 @@ async def test_what_is_under_way_is_found_along_an_index(intake: Intake, asked: 
         "matches": lambda found: resources.page_of(found, READER, profile, profile.resources[0].id),
     }
 
-    def steps_of(connection: Connection) -> list[str]:
-        statements: list[tuple[str, Any]] = []
-        sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
-        questions[asked](connection)
-        cursor = connection.connection.cursor()
-        return [
-            str(row[3])
-            for text, values in statements
-            for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
-        ]
-
-    steps = await intake.runtime.database.write(steps_of)
+    steps = await intake.runtime.database.read(lambda found: steps_of(found, lambda: questions[asked](found)))
     for index in indexes:
         assert any(index in step for step in steps), steps
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN") and "INDEX" not in step}

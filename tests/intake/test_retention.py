@@ -15,6 +15,7 @@ from tests.conftest import MovableClock
 from tests.data.case_work import send
 from tests.data.intake import Intake
 from tests.intake.disposing import AFTERWARDS, CLOSED_ON, LAST_DAY, Archive, noon
+from tests.intake.query_plans import steps_of
 from tsunagi_intake import cases, records, retention, standing, tables
 from tsunagi_intake.retention import Hold, kept_until, last_completed
 from tsunagi_shared import audit
@@ -132,21 +133,11 @@ async def test_what_is_due_is_looked_up(archive: Archive) -> None:
     archive.clock.to(noon(AFTERWARDS))
     profile = archive.intake.runtime.profile
 
-    def plans(connection: Any) -> list[str]:
-        asked: list[tuple[str, Any]] = []
-        sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    def ask(connection: Any) -> None:
         assert len(retention.due(connection, profile, after=("2000-01-01", 1))) == 1
         assert retention.unknown_classes(connection, profile) == ()
-        cursor = connection.connection.cursor()
-        explained = [
-            str(row[3])
-            for statement, parameters in asked
-            for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-        ]
-        cursor.close()
-        return explained
 
-    found = await archive.intake.runtime.database.read(plans)
+    found = await archive.intake.runtime.database.read(lambda rows: steps_of(rows, lambda: ask(rows)))
     assert any("USING INDEX cases_kept (kept_by=? AND completed_on>? AND completed_on<?)" in plan for plan in found), (
         found
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from tests.data.intake import Caller, Intake
 from tests.data.referrals import referral, without_consent
+from tests.intake.query_plans import steps_of
 from tsunagi_intake import cases
 from tsunagi_shared import database
 from tsunagi_shared.accounts import Principal
@@ -249,19 +249,10 @@ async def test_the_way_of_a_list_does_not_grow_with_the_table(intake: Intake) ->
     """The list is walked along the key of the audience, from the page's place on, without sorting all there is."""
     for _ in range(2):
         await window(intake).submit(without_consent())
-    statements: list[tuple[str, Any]] = []
-
-    def plan(connection: sa.Connection) -> list[str]:
-        sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
-        principal = Principal("u", "n", "disability", frozenset())
-        cases.list_referrals(connection, principal, (50, 50), 50)
-        cursor = connection.connection.cursor()
-        steps: list[str] = []
-        for text, values in statements:
-            steps += [str(row[3]) for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()]
-        return steps
-
-    steps = await intake.runtime.database.read(plan)
+    principal = Principal("u", "n", "disability", frozenset())
+    steps = await intake.runtime.database.read(
+        lambda found: steps_of(found, lambda: cases.list_referrals(found, principal, (50, 50), 50))
+    )
     assert sum("PRIMARY KEY (agency=? AND case<?)" in step for step in steps) == 1, steps
     assert not any(step.startswith("SCAN") for step in steps), steps
     assert not any(step == "USE TEMP B-TREE FOR ORDER BY" for step in steps), steps  # within one case is enough

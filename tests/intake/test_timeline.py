@@ -11,6 +11,7 @@ from tests.data.case_work import Desk, going_on
 from tests.data.forms import sample
 from tests.data.intake import Intake
 from tests.intake.many_cases import MINE, fill
+from tests.intake.query_plans import steps_of
 from tsunagi_intake import timeline
 from tsunagi_intake.tables import timeline as table
 from tsunagi_intake.timeline import Happening
@@ -88,15 +89,7 @@ async def test_a_page_is_found_along_the_index(intake: Intake) -> None:
 
     def plan(connection: Connection) -> list[str]:
         fill(connection, 20)
-        statements: list[tuple[str, Any]] = []
-        sa.event.listen(connection, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
-        timeline.visible(connection, READER, (3, 4), full=(3, 4), before=10**9)
-        cursor = connection.connection.cursor()
-        return [
-            str(row[3])
-            for text, values in statements
-            for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
-        ]
+        return steps_of(connection, lambda: timeline.visible(connection, READER, (3, 4), full=(3, 4), before=10**9))
 
     steps = await intake.runtime.database.write(plan)
     assert sum("timeline_case (case=? AND seq<?)" in step for step in steps) == 2, steps

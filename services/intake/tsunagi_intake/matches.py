@@ -170,7 +170,8 @@ _NO_MORE = (FollowUpResult.SETTLED, FollowUpResult.STOPPED)
 
 def seen_by(principal: Principal) -> sa.ColumnElement[bool]:
     """Whether the person may read the plan of the row whole, or their agency has a part in it: whose matches and follow-ups
-    they may see. Asked row by row: an agency has many more entries than plans that are open."""
+    they may see. For queries that have `plans` among their tables; asked row by row, because an agency has many more entries
+    than plans that are open."""
     return sa.exists().where(
         audience.c.case == plans.c.case,
         audience.c.form == sa.literal("plan/") + plans.c.id,
@@ -180,18 +181,17 @@ def seen_by(principal: Principal) -> sa.ColumnElement[bool]:
 
 
 def done_by_contact(
-    connection: Connection, profile: Profile, principal: Principal, group: Iterable[int], readable: sa.ColumnElement[bool],
-    form: Contact,
-) -> None:  # fmt: skip
-    """The contact was a follow-up: of each side it names, the one that is due first in the case is done. `readable`: of a
-    plan, whether the writer may see its follow-ups (seen_by)."""
+    connection: Connection, profile: Profile, principal: Principal, group: Iterable[int], form: Contact
+) -> None:
+    """The contact was a follow-up: of each side it names, the one that is due first in the case is done, of those that the
+    writer may see."""
     for side in dict.fromkeys(form.follow_ups):
         first = (
             sa.select(follow_ups.c.id)
             .join(plans, plans.c.id == follow_ups.c.plan)
             .where(
                 follow_ups.c.case.in_(tuple(group)), follow_ups.c.side == side.value, follow_ups.c.done_on.is_(None),
-                plans.c.state == PlanState.ADOPTED.value, readable,
+                plans.c.state == PlanState.ADOPTED.value, seen_by(principal),
             )
             .order_by(follow_ups.c.due_on, follow_ups.c.id)
             .limit(1)

@@ -198,9 +198,8 @@ def _follow(
     if kind == "contact":
         outreach.note_contact(connection, record_id, case.seq, form)
         if form.follow_ups and not anew:
-            seen = matches.seen_by(write.principal)
             group = (case.seq, *cases.joined_to(connection, case.seq))
-            matches.done_by_contact(connection, write.profile, write.principal, group, seen, form)
+            matches.done_by_contact(connection, write.profile, write.principal, group, form)
     elif kind == "assessment":
         issue_rows.from_screening(connection, case.seq, f"assessment/{record_id}", form)
 
