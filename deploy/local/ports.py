@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections import deque
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 LOWEST, HIGHEST = 18_000, 32_767
 TRIES = 2_000
+HELD = 200  # more than are given out while servers start; so many descriptors are held open at most
+_claims: deque[socket.socket] = deque()
 
 
 def _first_outgoing_port() -> int:
@@ -27,8 +30,24 @@ def _is_free(port: int) -> bool:
     return True
 
 
+def _claim(port: int) -> bool:
+    """Whether nobody else was given the port lately, here or in another process. Until a server listens on it, a name in the
+    kernel's own (abstract) space of sockets stands for it; that ends with this process at the latest."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0tsunagi-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    if len(_claims) > HELD:
+        _claims.popleft().close()
+    return True
+
+
 def free_ports(count: int) -> tuple[int, ...]:
-    """That many different ports on which nothing listens now. OSError when so many cannot be found.
+    """That many different ports on which nothing listens now, and which no other call was given lately. OSError when so many
+    cannot be found.
 
     Taken from below the range the system gives to outgoing connections: a port from that range could be gone again
     before the server that is to have it has started.
@@ -41,7 +60,7 @@ def free_ports(count: int) -> tuple[int, ...]:
         if len(found) == count:
             break
         port = LOWEST + secrets.randbelow(highest - LOWEST + 1)
-        if port not in found and _is_free(port):
+        if port not in found and _claim(port) and _is_free(port):
             found[port] = None
     if len(found) < count:
         raise OSError(f"no {count} free ports between {LOWEST} and {highest} on {LOOPBACK}")

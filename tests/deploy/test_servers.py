@@ -31,7 +31,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 from deploy.hub.configuration import API_PREFIX, HubSettings, write_hub
 from deploy.hub.keys import ADMIN, new_seed, public_key_of, write_private
 from deploy.hub.provision import provision, signed_in
-from deploy.local.ports import free_ports
+from deploy.local.ports import LOWEST, TRIES, free_ports
 from deploy.local.processes import ChildProcess, ServerError
 from deploy.local.servers import REPOSITORY, MailSink, NatsServer, ObjectStore
 from tsunagi_shared.contracts.streams import SERVICES, STREAMS
@@ -388,3 +388,14 @@ def test_free_ports_are_different_and_free() -> None:
     assert len(set(ports)) == 30
     lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert max(ports) < max(lowest_outgoing, 32_768)
+
+
+def test_a_port_is_given_to_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls that hit upon the same port before a server listens get different ones, in another process too."""
+    first = free_ports(1)[0]
+    numbers = iter([first - LOWEST, *range(TRIES)])
+    monkeypatch.setattr("deploy.local.ports.secrets.randbelow", lambda _: next(numbers))
+    assert free_ports(1)[0] != first
+    there = f"from deploy.local import ports; print(ports._claim({first}))"
+    said = subprocess.run([sys.executable, "-c", there], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert said.stdout == "False\n"
