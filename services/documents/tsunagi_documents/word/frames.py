@@ -6,11 +6,14 @@ import msgspec
 
 HEADER_BYTES = 4
 FRAME_BYTES = 256 << 20  # no order or answer is longer
+TEMPLATE_WANTED = "template-wanted"  # the worker does not keep the template of this order: send it along
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Fill this template. `context` is JSON: nothing but plain values reaches a template."""
+    """Fill the template with this sha256, which goes along only when the worker does not keep it. `context` is JSON: nothing
+    but plain values reaches a template."""
 
+    digest: bytes
     template: bytes
     context: bytes
     marks: tuple[str, ...]

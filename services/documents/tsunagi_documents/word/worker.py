@@ -1,6 +1,6 @@
-"""The engine's worker process: orders on its standard input, answers on its standard output, over at end of file.
+"""The engine's worker process: orders and answers through a socket that it inherits, over at end of file.
 
-Run as `python -m tsunagi_documents.word.worker <memory limit in bytes>`; only `tsunagi_documents.engine` starts it.
+Run as `python -m tsunagi_documents.word.worker <memory limit in bytes> <socket>`; only `tsunagi_documents.engine` starts it.
 """
 
 from __future__ import annotations
@@ -9,35 +9,60 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
+from collections import OrderedDict
 from typing import BinaryIO
 
 import msgspec
 
 from tsunagi_documents.engine import RenderFailed
-from tsunagi_documents.word.frames import HEADER_BYTES, Answer, Order, frame, size_of
-from tsunagi_documents.word.render import render_word
+from tsunagi_documents.word.frames import HEADER_BYTES, TEMPLATE_WANTED, Answer, Order, frame, size_of
+from tsunagi_documents.word.render import Sheet
 
+KEPT_SHEETS = 64
+KEPT_BYTES = 64 << 20  # of templates; what is compiled of them comes on top, some 300 kB each
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-def serve(orders: BinaryIO, answers: BinaryIO) -> None:
+class Sheets:
+    """The templates last used, by their sha256."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, Sheet] = OrderedDict()
+        self._bytes = 0
+
+    def of(self, order: Order) -> Sheet | None:
+        """The template of this order, None when it is not kept and does not come along."""
+        if order.digest in self._kept:
+            self._kept.move_to_end(order.digest)
+            return self._kept[order.digest]
+        if not order.template:
+            return None
+        self._kept[order.digest] = Sheet(order.template)
+        self._bytes += len(order.template)
+        while len(self._kept) > 1 and (len(self._kept) > KEPT_SHEETS or self._bytes > KEPT_BYTES):
+            self._bytes -= len(self._kept.popitem(last=False)[1].template)
+        return self._kept[order.digest]
+
+
+def serve(orders: BinaryIO, answers: socket.socket) -> None:
     """Answer orders one by one until end of file. Blocks in read while idle."""
-    _send(answers, Answer())
+    sheets = Sheets()
+    answers.sendall(frame(Answer()))
     while header := orders.read(HEADER_BYTES):
         order = msgspec.msgpack.decode(orders.read(size_of(header)), type=Order)
-        context = msgspec.json.decode(order.context, type=dict[str, object])
-        try:
-            word = render_word(order.template, context, marks=order.marks, title=order.title)
-            answer = Answer(word=word)
-        except RenderFailed as failure:
-            answer = Answer(code=failure.code)
-        _send(answers, answer)
+        answers.sendall(frame(_answer(sheets.of(order), order)))
 
 
-def _send(answers: BinaryIO, answer: Answer) -> None:
-    answers.write(frame(answer))
-    answers.flush()
+def _answer(sheet: Sheet | None, order: Order) -> Answer:
+    if sheet is None:
+        return Answer(code=TEMPLATE_WANTED)
+    context = msgspec.json.decode(order.context, type=dict[str, object])
+    try:
+        return Answer(word=sheet.render(context, marks=order.marks, title=order.title))
+    except RenderFailed as failure:
+        return Answer(code=failure.code)
 
 
 def main() -> None:
@@ -50,9 +75,8 @@ def main() -> None:
     memory_bytes = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the form
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a stray print must not be read as an answer
-    serve(sys.stdin.buffer, answers)
+    with socket.socket(fileno=int(sys.argv[2])) as channel, channel.makefile("rb") as orders:
+        serve(orders, channel)
 
 
 if __name__ == "__main__":
