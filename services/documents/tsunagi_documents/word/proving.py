@@ -25,18 +25,21 @@ _BRACES = re.compile(r"_[{}%]|[{}%]_")  # docxtpl turns `{_{` into braces
 _ROW = "w:tr"
 _CELL = "w:tc"
 _TABLE = "w:tbl"
+_CROSSED = ("w:t", "w:r", "w:p")  # what a condition may end that was open before, if it leaves another one open
 
 
 class Unproved(Exception):
     """This template, or this value, is for docxtpl itself."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
-    """An open `w:p` or `w:r`. `odd`: docxtpl's search for its end finds another one."""
+    """An open `w:p` or `w:r`. `odd`: docxtpl's search for its end finds another one. `unsure`: a condition or a loop may end it
+    and begin another."""
 
     depth: int
     odd: bool = False
+    unsure: bool = False
     properties: str = ""  # of a run
     kept: bool = False  # the properties are known
 
@@ -168,19 +171,28 @@ class Prover:
         """Whether or not this part is written, the elements around it stay the same."""
         if self._tag and not self._quoted:
             raise Unproved
-        before = (len(self._open), self._floor, bool(self._tag))
-        tag = self._tag
+        floor, tag, names, preserved = self._floor, self._tag, list(self._open), self._preserved
+        blocks = [*self._paragraphs, *self._runs]
         self._floor = len(self._open)
         self._depth += 1
         self._walk(body)
         self._depth -= 1
-        if (len(self._open), before[1], bool(self._tag)) != before or (self._tag and not self._quoted):
+        if self._open != names or bool(self._tag) != bool(tag) or (self._tag and not self._quoted):
             raise Unproved
-        self._floor = before[1]
+        self._floor = min(floor, self._floor)
         if self._tag:
             self._tag = tag + VALUE
         elif body:
             self._doubt_properties()
+        if blocks != [*self._paragraphs, *self._runs]:
+            self._cross([*blocks, *self._paragraphs, *self._runs], same_space=preserved == self._preserved)
+
+    def _cross(self, blocks: list[Block], *, same_space: bool) -> None:
+        """After a branch that ends in another paragraph or run than it began in."""
+        if not same_space or any(block.odd for block in blocks):
+            raise Unproved
+        for block in blocks:
+            block.unsure = True
 
     def _output(self, output: nodes.Output) -> None:
         written: list[nodes.Expr] = []
@@ -267,7 +279,7 @@ class Prover:
         if self._runs and "w:rPr" in self._open:
             self._runs[-1].properties += tag
             if VALUE in tag or "\n" in tag:
-                self._runs[-1].odd = True
+                self._doubt(self._runs[-1])
         if tag.startswith("</"):
             return self._end(name)
         self.first_tag = self.first_tag or tag
@@ -281,16 +293,16 @@ class Prover:
         empty = tag.endswith("/>")
         if name == "w:p":
             if self._paragraphs:
-                self._paragraphs[0].odd = True
+                self._doubt(self._paragraphs[0])
             self._paragraphs.append(Block(self._depth))
         elif name == "w:r":
             if (self._runs or (empty and tag != "<w:r/>")) and self._paragraphs:
-                self._paragraphs[0].odd = True
+                self._doubt(self._paragraphs[0])
             self._runs.append(Block(self._depth))
         elif name == "w:rPr" and self._open[-1:] == ["w:r"]:
             self._properties(tag, empty=empty)
         elif name == "w:rPr" and self._runs:
-            self._runs[-1].odd = True
+            self._doubt(self._runs[-1])
         elif name == "w:t":
             self._preserved = tag == '<w:t xml:space="preserve">'
         elif self._with_tables:
@@ -298,15 +310,21 @@ class Prover:
         self._open.append(name)
         return hooks
 
+    @staticmethod
+    def _doubt(block: Block) -> None:
+        if block.unsure:
+            raise Unproved  # which one it is, the data decides
+        block.odd = True
+
     def _doubt_properties(self) -> None:
         """Not only elements between `w:rPr` and its end."""
         if self._runs and "w:rPr" in self._open:
-            self._runs[-1].odd = True
+            self._doubt(self._runs[-1])
 
     def _properties(self, tag: str, *, empty: bool) -> None:
         run = self._runs[-1]
         if run.kept or self._depth > run.depth or tag not in ("<w:rPr>", "<w:rPr/>"):
-            run.odd = True
+            self._doubt(run)
         run.kept = True
         run.properties = "" if empty else tag
 
@@ -351,8 +369,12 @@ class Prover:
             raise Unproved
 
     def _end(self, name: str) -> list[Hook]:
-        if len(self._open) <= self._floor or self._open.pop() != name:
+        if not self._open or self._open.pop() != name:
             raise Unproved
+        if len(self._open) < self._floor:
+            if name not in _CROSSED:
+                raise Unproved
+            self._floor = len(self._open)
         if name == "w:p" and self._paragraphs:
             self._paragraphs.pop()
         elif name == "w:r":

@@ -35,7 +35,7 @@ def put_at(place: Place) -> Put:
         return _put_span(place.row)
     if place.breaks:
         assert place.run is not None
-        return _put_text(_TAB.format(place.run.properties))
+        return _put_text("" if place.run.unsure else _TAB.format(place.run.properties))
     return _put_plain
 
 
@@ -44,7 +44,7 @@ def _put_text(tab: str) -> Put:
         text: str = value if type(value) is str else _text_of(value)
         if _in_text(text) is None:
             return text
-        if _is_odd(text):
+        if _is_odd(text) or (not tab and "\t" in text):
             raise Unproved
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         # A carriage return is a line feed to whoever reads the XML.
