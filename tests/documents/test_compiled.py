@@ -6,14 +6,17 @@ import functools
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from tests.documents import test_sheets_meetings, test_sheets_records, test_sheets_report
 from tests.documents.sample_referrals import LONG_FORM, submitted
 from tests.documents.word_corpus import CASES
+from tests.documents.word_made_up import CONTEXTS, templates
 from tests.documents.word_parts import assert_same
 from tsunagi_documents.kinds import ANNUAL_REPORT, ASSESSMENT_DRAFT, ASSESSMENT_SHEET, REFERRAL_SHEET, row_of
 from tsunagi_documents.sheets import sheet_context, template_name
 from tsunagi_documents.word.draw import FOLDER, SHEETS
+from tsunagi_documents.word.render import Sheet
 from tsunagi_shared.contracts.audience import View
 from tsunagi_shared.contracts.events import EVENTS
 
@@ -68,3 +71,23 @@ def test_templates_of_many_kinds_say_the_same(name: str) -> None:
     """Loops, conditions, merges, filters, headers, footnotes, odd XML: compiled with the same result, or left to docxtpl."""
     case = CASES[name]
     assert_same(case.template(), case.context(), fast=case.fast)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(template=templates(), context=CONTEXTS)
+def test_made_up_templates_say_the_same(template: bytes, context: dict[str, Any]) -> None:
+    """Tags in each other, cut over runs, and data full of markup, braces, breaks and control characters."""
+    assert_same(template, context)
+
+
+def test_made_up_templates_are_mostly_compiled() -> None:
+    """The comparison above compares something: few of the templates are left to docxtpl from the start."""
+    made: list[bool] = []
+
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(template=templates())
+    def look(template: bytes) -> None:
+        made.append(Sheet(template).compiled(marked=False) is not None)
+
+    look()
+    assert sum(made) > len(made) * 0.6
