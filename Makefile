@@ -8,11 +8,11 @@ unexport PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up scenarios test check mutation walks rules bench lock clean install install-browser python
+.PHONY: help demo up scenarios test check mutation walks rules bench bench-documents lock clean install install-browser python
 
 help:  ## この使い方を出します
 	@echo 'つなぎ：使い方'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: install  ## 見本の1件を、受付から受領確認まで通します（結果は var/demo/）
 	@$(BIN)/python -m deploy.local demo
@@ -49,6 +49,9 @@ rules: install  ## docs/rules.md（規則の一覧）を書き直します
 
 bench: install  ## 速さを測ります（結果は var/bench/）
 	@$(BIN)/python -m tests.bench
+
+bench-documents: install  ## 文書を作る速さだけを測ります（結果は var/bench/documents.json）
+	@$(BIN)/python -m tests.bench sheets
 
 lock: install  ## requirements.lock を作り直します
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'

@@ -1,6 +1,7 @@
-"""`make bench`: prints what it measures and writes var/bench/flow.json.
+"""`make bench`: prints what it measures and writes var/bench/.
 
-`python -m tests.bench sitting growth` measures these parts alone; what the file has of the others stays.
+`python -m tests.bench sitting growth` measures these parts alone; what the file has of the others stays. The parts about the
+making of documents have a file of their own, var/bench/documents.json.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from tests.bench.flow import measure_flows
 from tests.bench.growth import measure_growth
 from tests.bench.million import measure_million
 from tests.bench.rush import measure_rush
+from tests.bench.sheets import measure_sheets
 from tests.bench.sitting import measure_sittings
 from tests.bench.submissions import measure_submissions
 from tests.bench.withdrawal import measure_withdrawals
 
 RESULT = Path("var/bench/flow.json")
+DOCUMENTS = Path("var/bench/documents.json")
 Say = Callable[[str], None]
 
 
@@ -34,6 +37,7 @@ class Part(NamedTuple):
 
     title: str
     measure: Callable[[Path, Say], Awaitable[dict[str, Any]]]
+    result: Path = RESULT
 
 
 def say(line: str) -> None:
@@ -51,6 +55,7 @@ async def _flows(folder: Path, say: Say) -> dict[str, Any]:
 
 
 PARTS = {
+    "sheets": Part("Wordの様式を1枚作る速さ（docxtplと比べます。1分ほど）", measure_sheets, DOCUMENTS),
     "submissions": Part("受付の速さ（1件ずつ確定する同じ処理と比べます）", measure_submissions),
     "flow": Part("提出から、Wordの保管とメールの受け渡しまで", _flows),
     "rush": Part("毎秒20件の提出を10秒間、Word・受信箱・メールまで（1分ほど）", measure_rush),
@@ -87,14 +92,20 @@ async def _measured(part: Part) -> dict[str, Any]:
 
 
 async def measure_all(wanted: list[str]) -> dict[str, Any]:
-    """What was measured, added to what the file has of the parts that were not."""
-    earlier = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    result: dict[str, Any] = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}}
-    result |= {name: earlier[name] for name in PARTS if name in earlier}
+    """What each part found, added to what its file has of the parts that were not measured."""
+    result: dict[str, Any] = {}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     for name in wanted:
+        file = PARTS[name].result
+        earlier = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         result[name] = await _measured(PARTS[name])
-        RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")  # kept, should the next part fail
+        if file == RESULT:
+            kept = {known: earlier[known] for known in PARTS if known in earlier} | {name: result[name]}
+        else:
+            kept = earlier | result[name]
+        machine = {"cores": os.cpu_count(), "python": platform.python_version()}
+        kept = {"machine": machine} | {known: found for known, found in kept.items() if known != "machine"}
+        file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")  # kept, should the next part fail
     return result
 
 
@@ -103,7 +114,7 @@ def _wanted(arguments: list[str]) -> list[str]:
     listed = "\n".join(f"  {name:<12} {part.title}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description=f"速さを測り、{RESULT} に書きます。測らなかった部分の結果は、前のまま残ります。",
+        description=f"速さを測り、{RESULT}（文書の部分は {DOCUMENTS}）に書きます。測らなかった部分の結果は残ります。",
         epilog=f"測る部分：\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -119,7 +130,8 @@ def main(arguments: list[str]) -> None:
     """Measure, and say where the figures are."""
     wanted = _wanted(arguments)
     result = asyncio.run(measure_all(wanted))
-    ending = f"結果は {RESULT} にあります。"
+    files = dict.fromkeys(str(PARTS[name].result) for name in wanted)
+    ending = f"結果は {'、'.join(files)} にあります。"
     if "submissions" in wanted:
         found = result["submissions"]
         ending = (

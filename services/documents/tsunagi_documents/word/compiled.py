@@ -13,8 +13,9 @@ from __future__ import annotations
 import copy
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from docx.opc.oxml import parse_xml
@@ -32,6 +33,7 @@ from tsunagi_documents.word.values import Put, put_at
 PROPERTIES = ("author", "comments", "identifier", "language", "subject", "title")  # those that docxtpl fills
 PROPERTY_LENGTH = 255
 KEPT_MARKS = 16  # sets of marks: 取扱注意, with or without 支援会議限り …
+VALUES_AT_ONCE = 4_096
 LONGEST_TEXT = 9_000_000  # lxml gives up on a text of 10 million
 FOOTNOTES = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
 _DECLARATION = "<?xml version='1.0' encoding='UTF-8' standalone='yes'?>\n"
@@ -95,14 +97,23 @@ class Part:
         """The part filled. Unproved when a value is for docxtpl itself."""
         if self.fixed and marks in self.made:
             return self.made[marks]
-        text = self.template.render(context)
-        if self.is_header and marks:
-            text = text[: self.first_tag] + marks + text[self.first_tag :]
-        _refuse_long(text)
-        written = zipping.member(self.name, f"{self.before}{text}{self.after}".encode(), zipping.FAST)
+        written = zipping.member(self.name, self._pieces(context, marks), zipping.FAST)
         if self.fixed and len(self.made) < KEPT_MARKS:
             self.made[marks] = written
         return written
+
+    def _pieces(self, context: Mapping[str, Any], marks: str) -> Iterator[bytes]:
+        """The part, a stretch at a time: ten thousand rows are never in memory as a whole."""
+        yield self.before.encode()
+        values = self.template.root_render_func(self.template.new_context(dict(context)))
+        without_tag = 0
+        while stretch := list(islice(values, VALUES_AT_ONCE)):
+            text = "".join(stretch)
+            if marks and self.is_header:
+                text, marks = text[: self.first_tag] + marks + text[self.first_tag :], ""
+            without_tag = _without_tag(text, without_tag)
+            yield text.encode()
+        yield self.after.encode()
 
 
 @dataclass
@@ -125,7 +136,7 @@ class Compiled:
             if len(each.render(context)) > PROPERTY_LENGTH:
                 raise Unproved
         properties = title.join(self.properties_text).encode()
-        written[self.properties_name] = zipping.member(self.properties_name, properties, zipping.FAST)
+        written[self.properties_name] = zipping.member(self.properties_name, (properties,), zipping.FAST)
         return zipping.archive((name, member or written[name]) for name, member in self.members)
 
 
@@ -167,7 +178,7 @@ def _packed(document: Any, parts: dict[str, Part], properties: list[Template], p
         if name == properties_name:
             around = tuple(content.decode().split(_STAND_IN))
         changes = name in parts or name == properties_name
-        members.append((name, None if changes else zipping.member(name, content)))
+        members.append((name, None if changes else zipping.member(name, (content,))))
     if len(around) != 2 or not parts.keys() <= {name for name, _ in members} or len(dict(members)) < len(members):
         raise Unproved
     return Compiled(members, parts, properties, properties_name, (around[0], around[1]))
@@ -269,9 +280,13 @@ def _counting(hook: Hook) -> Put:
     return count
 
 
-def _refuse_long(text: str) -> None:
-    """Unproved when the text may hold a stretch without tags that is longer than an XML parser takes."""
-    half = LONGEST_TEXT // 2
-    for start in range(0, len(text) - LONGEST_TEXT, half):
-        if text.find("<", start, start + half) < 0:
+def _without_tag(text: str, before: int) -> int:
+    """How far back the last tag is. Unproved when there may be a text between tags that is longer than an XML parser takes."""
+    first, last = text.find("<"), text.rfind("<")
+    if before + (first if first >= 0 else len(text)) > LONGEST_TEXT:
+        raise Unproved
+    if len(text) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2
+        if any(text.find("<", start, start + half) < 0 for start in range(0, len(text) - half, half)):
             raise Unproved
+    return len(text) - last if last >= 0 else before + len(text)

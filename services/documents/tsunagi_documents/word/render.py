@@ -89,7 +89,7 @@ def render_by_docxtpl(
     written = io.BytesIO()
     document.save(written)
     return zipping.archive(
-        (name, zipping.member(name, content)) for name, content in zipping.contents(written.getvalue())
+        (name, zipping.member(name, (content,))) for name, content in zipping.contents(written.getvalue())
     )
 
 

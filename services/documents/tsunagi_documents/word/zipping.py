@@ -33,15 +33,22 @@ class Member:
     size: int
 
 
-def member(name: str, content: bytes, level: int = 6) -> Member:
-    """Deflate a member. ValueError when it is too large for a plain zip."""
-    if len(content) > MOST_BYTES:
-        raise ValueError("member too large")
+def member(name: str, pieces: Iterable[bytes], level: int = 6) -> Member:
+    """Deflate a member, piece by piece. ValueError when it is too large for a plain zip."""
     packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
-    packed = packer.compress(content) + packer.flush()
+    size = checksum = 0
+    packed = []
+    for piece in pieces:
+        size += len(piece)
+        checksum = zlib.crc32(piece, checksum)
+        packed.append(packer.compress(piece))
+    packed.append(packer.flush())
+    packed_size = sum(map(len, packed))
+    if max(size, packed_size) > MOST_BYTES:
+        raise ValueError("member too large")
     path = name.encode()
-    common = (_VERSION, _UTF8, _DEFLATED, _TIME, _DATE, zlib.crc32(content), len(packed), len(content), len(path), 0)
-    local = _LOCAL.pack(b"PK\x03\x04", *common) + path + packed
+    common = (_VERSION, _UTF8, _DEFLATED, _TIME, _DATE, checksum, packed_size, size, len(path), 0)
+    local = b"".join((_LOCAL.pack(b"PK\x03\x04", *common), path, *packed))
     # Made on Unix (3), so that the mode is read; the offset follows when it is known.
     central = _CENTRAL.pack(b"PK\x01\x02", 3 << 8 | _VERSION, *common, 0, 0, 0, _MODE, 0)[:-4]
     return Member(local, central, len(local))
